@@ -91,6 +91,17 @@ def test_a_program_runs_another_one_on_records():
     assert outside.integers.tolist() == [(158 + 58) * 2 + 100, 1, 2, 3]
 
 
+def test_words_of_another_program_are_refused_where_kernels_are_plain_python(monkeypatch):
+    monkeypatch.setenv("FASTRNN_EMULATE", "1")
+    outside = Outside(np.arange(4), Inside(np.zeros(4), np.arange(4)), 4)
+    frame = frame_on(add_up, ("more", "factor"), "float64", 8, {}, outside=outside)
+    with pytest.raises(ValueError, match="run: got factor, but the frame begins with more, factor"):
+        Program(twice, ("frame",), "float32", 4, "").call(frame=frame)
+    weighing = Program(weigh, ("out", "a", "b", "c"), "float32", 8, "")
+    with pytest.raises(ValueError, match="call: got 3 words, expected out, a, b, c"):
+        Program(call, ("address", "out", "b"), "float32", 8, "").call(address=weighing.address, out=outside.integers)
+
+
 def weigh(m):
     m.write(m.integers("out"), 0, m.word("a").differs(m.word("b")))
 

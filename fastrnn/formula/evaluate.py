@@ -1,4 +1,4 @@
-"""Run a graph on values of any kind: NumPy arrays, SIMD vectors, intervals."""
+"""Runs a graph on NumPy arrays, or on values with operations of their own."""
 
 import numpy as np
 

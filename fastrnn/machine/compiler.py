@@ -20,7 +20,7 @@ from fastrnn.machine.lane_sums import LaneSums
 from fastrnn.simd.emit import counting_loop, declared, on_stack
 from fastrnn.simd.philox import emit_random_words
 from fastrnn.simd.pointwise import Bits, Vector, fma, select
-from fastrnn.simd.rows import broadcast_value, element_type, join, load_vector, split_vector
+from fastrnn.simd.rows import broadcast_value, element_type, join, split_vector
 from fastrnn.simd.squares import emit_exchange
 
 # A loop of known length is written out, step after step, where it makes at most this number of vectors.
@@ -94,9 +94,7 @@ class Compiler(LaneSums, Atomics, Calls, Doubles):
 
     def write(self, integers, index, value):
         """Set an element of an array of int64."""
-        self.builder.store(
-            self.integer(value).ir(), self._element(integers, index)
-        )
+        self.builder.store(self.integer(value).ir(), self._element(integers, index))
 
     def random_words(self, key, counter, words, count):
         """Fill `count` int64s with the bits that numpy.random.Philox(key=key, counter=[0, *counter]) draws."""
@@ -125,11 +123,11 @@ class Compiler(LaneSums, Atomics, Calls, Doubles):
 
     def load(self, pointer, index):
         """The vector `index` vectors from the pointer."""
-        return Vector(self.builder, load_vector(self.builder, self._vector_at(pointer, index), self.vector), self.dtype)
+        return Vector(self.builder, self.builder.load(self._vector_at(pointer, index), align=4), self.dtype)
 
     def store(self, pointer, index, value):
         """Write a vector `index` vectors from the pointer."""
-        self.builder.store(value.value, self._vector_at(pointer, index)).align = 4
+        self.builder.store(value.value, self._vector_at(pointer, index), align=4)
 
     def prefetch(self, pointer, index, write=False):
         """Have the caches fetch the vector `index` vectors from the pointer, which will soon be read or written."""

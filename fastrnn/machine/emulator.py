@@ -53,11 +53,16 @@ class Emulator:
         for name, value in words.items():
             self.write(frame, names.index(name), value)
         program = PROGRAMS[self.read(frame, -1)]
+        if program.names[: len(names)] != tuple(names):
+            raise ValueError(f"run: got {', '.join(names)}, but the frame begins with {', '.join(program.names)}")
         emulate(program, _at(frame, 0, np.dtype(np.int64), len(program.names)))
 
     def call(self, address, words):
         """Run the Program whose machine code is at an address on a frame of these words."""
-        emulate(PROGRAMS[address], np.array(words, np.int64))
+        program = PROGRAMS[address]
+        if len(words) != len(program.names):
+            raise ValueError(f"call: got {len(words)} words, expected {', '.join(program.names)}")
+        emulate(program, np.array(words, np.int64))
 
     # -------------------------------------------------------------------------------------------------- the frame
 

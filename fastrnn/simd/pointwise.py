@@ -106,14 +106,15 @@ def fma(a, b, c):
     if isinstance(b, Bits):
         return select(b.mask, a + c, c)
     like = next(x for x in (a, b, c) if isinstance(x, Vector))
-    a, b, c = (like.lift(x) for x in (a, b, c))
-    return like.like(fma_value(like.builder, a.value, b.value, c.value))
+    return _intrinsic("fmuladd", *(like.lift(x) for x in (a, b, c)))
 
 
-def fma_value(builder, a, b, c):
-    function = ir.FunctionType(a.type, [a.type] * 3)
-    suffix = f"v{a.type.count}f{32 if isinstance(a.type.element, ir.FloatType) else 64}"
-    return builder.call(declared(builder, function, f"llvm.fmuladd.{suffix}"), [a, b, c])
+def _intrinsic(name, *vectors):
+    """Return the result of one of LLVM's functions of vectors of one type."""
+    first, kind = vectors[0], vectors[0].value.type
+    function = ir.FunctionType(kind, [kind] * len(vectors))
+    whole = f"llvm.{name}.v{first.lanes}f{64 if first.double else 32}"
+    return first.like(first.builder.call(declared(first.builder, function, whole), [each.value for each in vectors]))
 
 
 def select(mask, a, b):
@@ -179,9 +180,7 @@ def square_root(x):
     to 24 cycles, this takes eight instructions in float32, and one step of Newton's more in float64.
     """
     if not APPROXIMATES:
-        function = ir.FunctionType(x.value.type, [x.value.type])
-        name = f"llvm.sqrt.v{x.lanes}f{64 if x.double else 32}"
-        return x.like(x.builder.call(declared(x.builder, function, name), [x.value]))
+        return _intrinsic("sqrt", x)
     inverse = _approximate(x, "rsqrt14")
     root, half = x * inverse, 0.5 * inverse
     if x.double:

@@ -30,13 +30,6 @@ def _kept(key, kind, numbers):
     return constant
 
 
-def load_vector(builder, pointer, vector_type):
-    """Load a vector from memory, at an address aligned to one number."""
-    value = builder.load(builder.bitcast(pointer, vector_type.as_pointer()))
-    value.align = 4
-    return value
-
-
 def broadcast_value(builder, scalar, lanes):
     """Return a vector with `scalar` in every lane."""
     vector_type = ir.VectorType(scalar.type, lanes)

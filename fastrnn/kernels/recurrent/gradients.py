@@ -3,7 +3,8 @@
     W_x += d_pre[t] x[t]'    W_h += d_pre[t] h[t]'    bias += d_pre[t]    W_o += d_z[t] h[t]'
 """
 
-from functools import partial
+import operator
+from functools import partial, reduce
 
 from fastrnn.kernels.recurrent.frame import tiles
 
@@ -84,34 +85,23 @@ def output_gradients(m, net, frame, time, count, use=None):
 
 def initial_gradients(m, net, frame):
     """Add to the gradients of the initial state the derivatives with respect to the state before the first step."""
-    hidden, outputs = net.sizes.hidden, net.sizes.outputs
+    hidden, outputs, zero = net.sizes.hidden, net.sizes.outputs, m.constant(0.0)
+
+    def total(array, place):
+        return reduce(operator.add, (m.load(array, place + c) for c in range(net.columns)), zero)
+
+    def give(row, more):
+        _add(m, net, frame.gradient, [[row + net.table["initial"]]], 1, lambda n, running: [more(running[0])])
+
     for row in m.range(len(net.step.new) * hidden):
-        total = m.constant(0.0)
-        for c in range(net.columns):
-            total = total + m.load(frame.d_state, row * net.columns + c)
-        _add(
-            m,
-            net,
-            frame.gradient,
-            [[row + net.table["initial"]]],
-            1,
-            lambda n, running, total=total: [running[0] + total],
-        )
+        d_state = total(frame.d_state, row * net.columns)
+        give(row, lambda value: value + d_state)
     if net.before:
         for unit in m.range(hidden):
             for o in range(outputs):
                 weight = net.weight(m, frame.theta, unit + (net.table["w_o"] + o * hidden))
-                total = m.constant(0.0)
-                for c in range(net.columns):
-                    total = total + m.load(frame.d_z, o * net.columns + c)
-                _add(
-                    m,
-                    net,
-                    frame.gradient,
-                    [[unit + net.table["initial"]]],
-                    1,
-                    lambda n, running, total=total, weight=weight: [m.fma(weight, total, running[0])],
-                )
+                d_z = total(frame.d_z, o * net.columns)
+                give(unit, lambda value: m.fma(weight, d_z, value))
 
 
 def _outer(m, net, frame, count, rows, left, size, right, place, use):

@@ -75,7 +75,7 @@ def named_places(cell, step, sizes, biased=True):
 
 def public_places(cell, step, own, biased=True):
     """As `named_places`; own: {name: places} of the kernels' arrays, with the axes of `weights_table`."""
-    from_x, from_h = gates_of(cell, step)
+    from_x, from_h = _gates_of(cell, step)
     w_h = np.concatenate([own[name] for name in ("w_h", "w_q") if name in own], -1)
     places = {
         "w_ih": own["w_x"][..., from_x].transpose(2, 0, 1).reshape(-1, own["w_x"].shape[1]),
@@ -89,7 +89,7 @@ def public_places(cell, step, own, biased=True):
     return places | dict(zip((f"initial_{name}" for name in cell.state), own.get("initial", ())))
 
 
-def gates_of(cell, step):
+def _gates_of(cell, step):
     """Return the positions of the cell's gates among those that inputs reach, and among those that states reach."""
     x_names = step.groups[: step.from_x]
     h_names = step.groups[len(step.groups) - step.from_h :] + step.groups[: step.from_operand]

@@ -7,7 +7,7 @@ from fastrnn.machine.integers import INT
 from fastrnn.simd.emit import on_stack
 
 # The machine code of a Program, a function of its frame.
-CODE = ir.FunctionType(ir.VoidType(), [INT.as_pointer()])
+CODE_TYPE = ir.FunctionType(ir.VoidType(), [INT.as_pointer()])
 
 
 class Calls:
@@ -19,11 +19,11 @@ class Calls:
         for name, value in words.items():
             self.write(frame, names.index(name), value)
         code = self.read(frame, -1)
-        self.builder.call(self.builder.inttoptr(code.ir(), CODE.as_pointer()), [frame])
+        self.builder.call(self.builder.inttoptr(code.ir(), CODE_TYPE.as_pointer()), [frame])
 
     def call(self, address, words):
         """Run the Program whose machine code is at an address on a frame of these words."""
         frame = on_stack(self.builder, INT, len(words))
         for n, word in enumerate(words):
             self.write(frame, n, word)
-        self.builder.call(self.builder.inttoptr(address.ir(), CODE.as_pointer()), [frame])
+        self.builder.call(self.builder.inttoptr(address.ir(), CODE_TYPE.as_pointer()), [frame])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from llvmlite import binding, ir
 
-from fastrnn.machine.calls import CODE
+from fastrnn.machine.calls import CODE_TYPE
 from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.compiler import Compiler
 from fastrnn.machine.integers import INT
@@ -106,12 +106,12 @@ def _emitted(program, triple, layout):
     module = ir.Module(program.digest)
     module.triple, module.data_layout = triple, layout
     called, run = _names_of(program)
-    function = ir.Function(module, CODE, called)
+    function = ir.Function(module, CODE_TYPE, called)
     builder = ir.IRBuilder(function.append_basic_block())
     program.kernel(Compiler(builder, function.args[0], program.names, program.dtype, program.lanes))
     builder.ret_void()
 
-    runner = ir.Function(module, ir.FunctionType(ir.VoidType(), [*CODE.args, INT]), run)
+    runner = ir.Function(module, ir.FunctionType(ir.VoidType(), [*CODE_TYPE.args, INT]), run)
     builder = ir.IRBuilder(runner.append_basic_block())
     frames, count = runner.args
     with counting_loop(builder, count) as (index, _):

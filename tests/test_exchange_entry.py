@@ -1,5 +1,7 @@
 """`fastrnn.export` and `fastrnn export`: formats by ending, what is refused, files as a whole."""
 
+import os
+
 import numpy as np
 import onnx
 import pytest
@@ -88,6 +90,7 @@ def test_the_command(call, fits):
     assert call("export", "fits.safetensors", "best.onnx")[0] == 0
     assert call("export", "adder.safetensors", "adder.onnx")[0] == 0
     onnx.checker.check_model(onnx.load("adder.onnx"), full_check=True)
+    os.mkfifo("fifo")
     for words, message in (
         (["adder.safetensors", "adder.onnx"], "adder.onnx: exists; give --force to replace it"),
         (["adder.safetensors", "a.pt"], "a.pt: got the ending '.pt', expected one of .h (C99: any cell, in float)"),
@@ -99,6 +102,7 @@ def test_the_command(call, fits):
         (["fits.safetensors", "a.h", "--model", "2"], "--model: got '2', expected best or a number from 0 to 1"),
         (["nothing", "a.h"], "nothing: no such file"),
         (["adder.onnx", "a.h"], "adder.onnx: "),
+        (["fifo", "a.h"], "fifo: is not a regular file"),
     ):
         status, out, err = call("export", *words)
         assert status == 2 and err.startswith(f"fastrnn: {message}") and err.count("\n") == 1, (words, err)

@@ -1,6 +1,7 @@
 """Pages of networks: their JavaScript, run by V8, gives Python's numbers, for every cell and head."""
 
 import json
+import os
 import re
 from importlib.resources import files
 
@@ -194,9 +195,11 @@ def test_what_no_page_can_show_is_refused_in_one_line(adder, tmp_path):
     other = Model(model.cell, {name: 2 * each for name, each in model.weights.items()}, model.task)
     found.save(tmp_path / "proof.safetensors")
     (tmp_path / "junk").write_bytes(b"junk")
+    os.mkfifo(tmp_path / "fifo")
     for error, message, arguments in (
         (CheckpointError, "other weights", (other, None, tmp_path / "proof.safetensors")),
         (CheckpointError, "is not a certificate", (model, None, tmp_path / "junk")),
+        (CheckpointError, "fifo: is not a regular file", (model, None, tmp_path / "fifo")),
         (ValueError, "has no task", (Model(model.cell, model.weights),)),
         (ValueError, "^data: must be None", (model, data)),
         (ValueError, "^certificate: must be None", (fit, data, tmp_path / "proof.safetensors")),

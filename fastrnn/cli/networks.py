@@ -34,6 +34,8 @@ def _holds_fits(path):
     from fastrnn.checkpoint import METADATA_KEY
     from fastrnn.training.sequences.saved import FITS_KIND
 
+    if not os.path.isfile(path):  # as a FIFO, for whose writer one would wait
+        return False
     try:
         with safe_open(path, "np") as file:
             return json.loads((file.metadata() or {})[METADATA_KEY])["kind"] == FITS_KIND

@@ -68,6 +68,9 @@ def read_boxes(path, model):
     Raises CheckpointError, in one line, for another file, or a certificate for other weights.
     """
     path = os.fspath(path)
+    # A FIFO, for whose writer one would wait.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise CheckpointError(f"{path}: is not a regular file, expected a certificate; fastrnn certify writes one")
     try:
         with safe_open(path, "np") as file:
             claim = json.loads((file.metadata() or {})[CERTIFICATE_KEY])

@@ -10,7 +10,7 @@ from fastrnn.bench import machine
 from fastrnn.bench.processes import PACKAGE_ROOT
 from fastrnn.cells.elman import ACTIVATIONS
 
-CODE_TYPE = """
+CODE = """
 import sys, time
 began = time.perf_counter()
 import fastrnn
@@ -26,7 +26,7 @@ def first_training(cell, batch, cache):
     code, None for the default one."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **({"NUMBA_CACHE_DIR": cache} if cache else {})}
     done = subprocess.run(
-        [sys.executable, "-c", CODE_TYPE, cell, str(batch)], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", CODE, cell, str(batch)], env=environment, capture_output=True, text=True, check=True
     )
     return tuple(map(float, done.stdout.split()))
 

@@ -129,7 +129,8 @@ def test_a_wrong_state_is_the_first_difference(monkeypatch):
 
 @pytest.mark.parametrize("wrong, message", [
     ({"path": "lanes"}, "path: got 'lanes', expected one of 'sequences', 'models', 'units'"),
-    ({"x": X[..., :2]}, "x: got shape (2,), expected (3,)"),
+    ({"x": X[..., :2]}, "x: got shape (70, 6, 2), expected (batch, time, 3) with batch and time of at least 1"),
+    ({"x": X[:0]}, "x: got shape (0, 6, 3), expected (batch, time, 3)"),
     ({"mask": MASK[:3]}, "mask: got shape (3, 6), expected (70, 6)"),
     ({"y": RNG.integers(0, 2, (70, 6, 2))}, "y: got shape (2,), expected (1,)"),
     ({"head": Linear("esr")}, "head: got linear with emphasis"),

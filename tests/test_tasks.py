@@ -34,6 +34,11 @@ def test_arrays_that_the_kernels_cannot_read_are_refused():
     for bad in ((x[:, ::2], state), (x, state[:, ::2]), (x.astype(np.int64), state)):
         with pytest.raises(ValueError, match="expected C-contiguous uint64"):
             label_words(task, *bad)
+    # Kernels would read behind the end of these.
+    narrow, short, two = x[..., :1].copy(), state[:, :8].copy(), np.zeros((2, 8, 2), np.uint64)
+    for bad in ((narrow, state), (x[0], state), (x, short), (two, state)):
+        with pytest.raises(ValueError, match=r"expected \(words, time, 2\) and \(words, 64\)"):
+            label_words(task, *bad)
 
 
 @pytest.fixture(params=EVERY)
@@ -131,7 +136,7 @@ def test_training_data_do_not_depend_on_what_was_drawn_before(task, dtype):
         (0, 9),
         (130, 16),
     ):
-        block.state[:] = 2**64 - 1
+        block.words.state[:] = 2**64 - 1
         for ours, fresh in zip(drawn(task, 3, first, samples, block), drawn(task, 3, first, samples)):
             assert ours.dtype == dtype
             assert np.array_equal(ours, fresh)

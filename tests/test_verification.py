@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 import tracemalloc
 
 import numpy as np
@@ -127,6 +128,25 @@ def test_a_stream_in_pieces_is_the_whole_run(wrong):
         stream = wrong.stream(70)
         given = [stream.run(part) for part in np.split(words, cuts, axis=1)]
         assert np.array_equal(np.concatenate(given, axis=1), whole) and np.array_equal(stream.margins, margins)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 1), (2, 5, 3), (2, 5), (1, 5, 2), (2, 0, 2)])
+def test_a_stream_refuses_words_that_its_kernels_would_read_beyond(wrong, shape):
+    message = f"words: got shape {shape}, expected (words, time, 2) with at least 2 words"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        wrong.run_bits(np.zeros(shape, np.uint64), 70)
+
+
+def test_a_stream_refuses_what_is_no_word_and_no_number_of_samples(wrong):
+    with pytest.raises(ValueError, match="words: got dtype float64, expected uint64"):
+        wrong.run_bits(np.zeros((1, 5, 2)), 64)
+    for samples in (-1, 2.5, True):
+        with pytest.raises(ValueError, match="samples: got"):
+            wrong.stream(samples)
+    # More words than the samples need give zeros.
+    words = to_words(operands_of(9, 200), 9)
+    whole, found = (wrong.run_bits(words, samples)[0] for samples in (200, 70))
+    assert np.array_equal(found[0], whole[0]) and np.array_equal(found[1], whole[1] & 63) and not found[2:].any()
 
 
 @pytest.mark.parametrize("bits", [63, 64, 65, PIECE_STEPS - 1, PIECE_STEPS, PIECE_STEPS + 9])

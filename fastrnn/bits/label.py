@@ -155,12 +155,15 @@ def label_words(task, x, state=None):
     """Return the right outputs (W, T, O) of a task for x (W, T, I); state (W, 64): states before, then after, or None:
     those at the start.
 
-    Raises ValueError for arrays that are not C-contiguous uint64.
+    Raises ValueError for arrays that are not C-contiguous uint64, or have another shape.
     """
     state = np.zeros((len(x), STATE_WORDS), np.uint64) if state is None else state
     for array in (x, state):
         if array.dtype != np.uint64 or not array.flags.c_contiguous:
             raise ValueError(f"label_words: got {array.dtype} of strides {array.strides}, expected C-contiguous uint64")
+    if x.ndim != 3 or x.shape[2] != task.input_size or state.shape != (len(x), STATE_WORDS):
+        raise ValueError(f"label_words: got x {x.shape} and state {state.shape}, expected (words, time, "
+                         f"{task.input_size}) and (words, {STATE_WORDS})")
     y = np.zeros((*x.shape[:2], task.output_size), np.uint64)
     label_program(task).call(x=x, y=y, state=state, words=len(x), steps=x.shape[1])
     return y

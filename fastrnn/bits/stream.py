@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from fastrnn.arguments import as_array, as_integer
 from fastrnn.cores import cores
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.block_data import WORD
@@ -47,15 +48,16 @@ class Stream:
             bits_network(model.cell, model.input_size, model.output_size, str(model.dtype)),
             model.theta,
         )
-        self.samples, self.threads, self.dtype = samples, threads, str(model.dtype)
+        self.samples, self.dtype = as_integer("samples", samples, 0), str(model.dtype)
+        self.threads = None if threads is None else as_integer("threads", threads, 1)
         self.program, lanes = _program(self.net, self.dtype), lanes_for(self.dtype)
-        self.words, sizes = -(-samples // WORD), self.net.sizes
+        self.words, sizes = -(-self.samples // WORD), self.net.sizes
         count = len(self.net.step.new) * sizes.hidden * self.net.columns
         self.states = aligned_zeros((self.words, count, lanes), self.dtype)
         self._margins = np.full((self.words, self.net.columns, lanes), np.inf, self.dtype)
         self.valid = np.full(self.words, 2**64 - 1, np.uint64)
-        if samples % WORD:
-            self.valid[-1] = 2 ** (samples % WORD) - 1
+        if self.samples % WORD:
+            self.valid[-1] = 2 ** (self.samples % WORD) - 1
 
     @property
     def margins(self):
@@ -65,11 +67,18 @@ class Stream:
         """Return the outputs (W, T, O), uint64, of the next T steps, words (W, T, I), uint64; margins include steps
         from `since` on.
 
-        Sample i is bit i % 64 of word i // 64. Nothing that is kept grows with T. progress(share): called with the
-        share of the samples that is done.
+        Sample i is bit i % 64 of word i // 64; W may be larger than the samples need. Nothing that is kept grows with
+        T. progress(share): called with the share of the samples that is done.
+
+        Raises ValueError for words that are no integers, and for another shape.
         """
-        words = np.ascontiguousarray(words, np.uint64)
-        steps, sizes = words.shape[1], self.net.sizes
+        words, sizes = as_array("words", words), self.net.sizes
+        if words.dtype.kind not in "iu":
+            raise ValueError(f"words: got dtype {words.dtype}, expected uint64")
+        if words.ndim != 3 or words.shape[2] != sizes.inputs or len(words) < self.words or not words.shape[1]:
+            raise ValueError(f"words: got shape {words.shape}, expected (words, time, {sizes.inputs}) with at least "
+                             f"{self.words} words and a time of at least 1")
+        words, steps = np.ascontiguousarray(words, np.uint64), words.shape[1]
         out = np.zeros((*words.shape[:2], sizes.outputs), np.uint64)
 
         def part(first, last):
@@ -78,7 +87,8 @@ class Stream:
 
         flops = WORD * steps * flops_of_step(sizes, len(self.net.step.pre))
         in_parts(self.words, self.threads, part, flops, progress)
-        return out & self.valid[:, None, None]
+        out[: self.words] &= self.valid[:, None, None]
+        return out
 
     def frame(self, words, out, first=0, since=0):
         """Return (frame of the program, the arrays that it points to) for words of samples from number `first` on."""

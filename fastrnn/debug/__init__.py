@@ -127,12 +127,13 @@ def compare(model, x, y, mask=None, *, path="sequences", head=None, dtype=None, 
     if head.emphasis:
         raise ValueError(f"head: got {head.name} with emphasis, whose loss sees errors of the step before it; "
                          "choose one without")
-    x = np.asarray(x, float)
+    x, inputs = np.asarray(x, float), weights["w_ih"].shape[1]
+    if x.ndim != 3 or x.shape[2] != inputs or not x.size:
+        raise ValueError(f"x: got shape {x.shape}, expected (batch, time, {inputs}) with batch and time of at least 1")
     mask = np.ones(x.shape[:2]) if mask is None else np.asarray(mask, float)
     y = np.asarray(y, float).reshape(*x.shape[:2], -1)
-    outputs, inputs = len(weights["w_ho"]), weights["w_ih"].shape[1]
+    outputs = len(weights["w_ho"])
     for name, got, wanted in (
-        ("x", x.shape[2:], (inputs,)),
         ("mask", mask.shape, x.shape[:2]),
         ("y", y.shape[2:], (head.target_size(outputs),)),
     ):

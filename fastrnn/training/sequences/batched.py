@@ -6,8 +6,8 @@ from fastrnn.caching import cached_property
 from fastrnn.data.segments import ranges, segments_of
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.blocks import rows_of
-from fastrnn.training.sequences.epochs import Epochs, addresses, aligned_copy, most_updates, orders_of, table_of
+from fastrnn.training.sequences.blocks import addresses, rows_of
+from fastrnn.training.sequences.epochs import Epochs, aligned_copy, most_updates, orders_of, table_of
 from fastrnn.training.sequences.group import FitGroup
 from fastrnn.training.sequences.team import parts_of
 

@@ -1,31 +1,59 @@
 """Sequences in the kernels' layout: blocks of a few columns, with sequences of similar length."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from fastrnn.data.segments import ranges
-from fastrnn.kernels.recurrent.decide import ROLES
+from fastrnn.kernels.recurrent.train import ITEM, ROLES
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import lanes_for
 
+# Steps that are laid into blocks at a time, about.
+LAID_AT_ONCE = 1 << 20
 
-class SequenceBlock(NamedTuple):
-    """The arrays of one block of sequences.
 
-    x (T, I, C), y (T, Y, C), mask (T, C), lengths (C): numbers that all lanes share, or, with lanes, one axis more.
-    start: states before the first step, where the data give them, (W, C, lanes of a vector).
+@dataclass(frozen=True)
+class Blocks:
+    """The arrays of B blocks of sequences, of S steps in all, one block after the other.
+
+    steps (B,): of each block; x (S, I, C), y (S, Y, C), mask (S, C), lengths (B, C): numbers that all lanes share, or,
+    with lanes, one axis more; start: states before the first step, where the data give them, (B, W, C, lanes of a
+    vector), or None.
     """
 
+    steps: np.ndarray
     x: np.ndarray
     y: np.ndarray
     mask: np.ndarray
     lengths: np.ndarray
-    start: np.ndarray | None = None
+    start: np.ndarray | None
+
+    @classmethod
+    def of_zeros(cls, steps, data, places, dtype):
+        """Return Blocks for sequences of the data, without any yet; places: (C,) or (C, lanes)."""
+        total, count, start = int(steps.sum()), len(steps), None
+        widths = [data.x.shape[1]], [data.target_rows(slice(1)).shape[1]], []
+        arrays = [aligned_zeros((total, *width, *places), dtype) for width in widths]
+        if data.initial is not None:
+            start = aligned_zeros((count, data.initial.shape[1], places[0], lanes_for(dtype)), dtype)
+        return cls(steps, *arrays, aligned_zeros((count, *places), dtype), start)
+
+    def __len__(self):
+        return len(self.steps)
 
     @property
-    def steps(self):
-        return len(self.x)
+    def firsts(self):
+        """(B,): where each block begins."""
+        return np.cumsum(self.steps) - self.steps
+
+    def items(self, weights):
+        """Return the kernels' table, (B, ITEM), of these blocks with weights (B, ...)."""
+        columns = {name: addresses(getattr(self, name), self.firsts) for name in ("x", "y", "mask")}
+        columns |= {"steps": self.steps, "lengths": addresses(self.lengths), "weights": addresses(weights)}
+        if self.start is not None:
+            columns["start"] = addresses(self.start)
+        return item_rows(len(self), columns)
 
 
 class Layout:
@@ -64,18 +92,30 @@ class Layout:
 
 
 def blocks_for(division, data, columns, lanes, dtype):
-    """Return ([SequenceBlock], (B, 3, C, lanes or 1) float64: 1 where a sequence has a role) of the sequences of a
-    model.
+    """Return (Blocks, (B, 3, C, lanes or 1) float64: 1 where a sequence has a role) of the sequences of a model.
 
     lanes: sequences in the lanes of a column, or None where all lanes share a sequence.
     """
     size = columns * (lanes or 1)
-    own, role, block, place = (layout := Layout([division], data.lengths, size)).places(division)
-    parts = np.split(own, np.flatnonzero(np.diff(block)) + 1)
-    counts = np.zeros((len(layout.steps), ROLES, size))
+    layout = Layout([division], data.lengths, size)
+    own, role, block, place = layout.places(division)
+    made = Blocks.of_zeros(layout.steps, data, (columns, lanes) if lanes else (columns,), dtype)
+    arrays = [array.reshape(*array.shape[:-2 if lanes else -1], size) for array in (made.x, made.y, made.mask)]
+    # Not all steps at once: their numbers take memory.
+    for part in np.array_split(np.arange(len(own)), 1 + data.steps // LAID_AT_ONCE):
+        lengths = data.lengths[own[part]]
+        number, time = np.repeat(part, lengths), ranges(lengths)
+        rows, at = data.offsets[own[number]] + time, made.firsts[block[number]] + time
+        for array, values in zip(arrays, (data.x[rows], data.target_rows(rows), data.weight[rows])):
+            array[at, ..., place[number]] = values
+    made.lengths.reshape(-1, size)[block, place] = data.lengths[own]
+    if data.initial is not None:
+        states = np.zeros((len(made), data.initial.shape[1], size))
+        states[block, :, place] = data.initial[own]
+        made.start[:] = states.reshape(*states.shape[:2], columns, lanes or 1)
+    counts = np.zeros((len(made), ROLES, size))
     counts[block, role, place] = 1
-    blocks = [block_of(data, part, columns, lanes, dtype) for part in parts]
-    return blocks, counts.reshape(len(blocks), ROLES, columns, lanes or 1)
+    return made, counts.reshape(len(made), ROLES, columns, lanes or 1)
 
 
 def rows_of(data, dtype):
@@ -84,42 +124,14 @@ def rows_of(data, dtype):
     return [np.ascontiguousarray(each, dtype) for each in values]
 
 
-def block_of(data, sequences, columns, lanes, dtype):
-    """Return the SequenceBlock of a few sequences, in this order."""
-    lengths, places = data.lengths[sequences], (columns, lanes) if lanes else (columns,)
-    steps, size = int(lengths.max()), columns * (lanes or 1)
-    time = np.arange(steps)[:, None]
-    counts = time < lengths
-    at = np.where(counts, data.offsets[sequences] + time, 0)
-
-    def laid(values):
-        """Return (T, ..., C) of values (T, N, ...)."""
-        values = np.where(counts.reshape(*counts.shape, *[1] * (values.ndim - 2)), values, 0)
-        rows = np.moveaxis(values, 1, -1)
-        out = aligned_zeros((*rows.shape[:-1], size), dtype)
-        out[..., : len(sequences)] = rows
-        return out.reshape(*rows.shape[:-1], *places)
-
-    own = aligned_zeros((size,), dtype)
-    own[: len(sequences)] = lengths
-    values = (laid(each) for each in (data.x[at], data.target_rows(at), data.weight[at]))
-    start = None if data.initial is None else start_of(data.initial[sequences].T, columns, lanes, dtype)
-    return SequenceBlock(*values, own.reshape(places), start)
+def addresses(array, rows=None):
+    """Return the addresses of rows of an array; None: of all."""
+    return array.ctypes.data + array.strides[0] * (np.arange(len(array)) if rows is None else rows)
 
 
-def start_of(states, columns, lanes, dtype):
-    """Return (W, C, lanes of a vector) of states (W, N): one for each lane of a column, or, without lanes, for all of
-    them."""
-    size = columns * (lanes or 1)
-    rows = np.zeros((len(states), size))
-    rows[:, : states.shape[1]] = states
-    out = aligned_zeros((len(states), columns, lanes_for(dtype)), dtype)
-    out[:] = rows.reshape(len(states), columns, lanes or 1)
-    return out
-
-
-def item_of(block, weights):
-    """Return a row of the kernels' table, fastrnn.kernels.recurrent.train.ITEM, for a SequenceBlock."""
-    arrays = (block.x, block.y, block.mask, block.lengths, weights)
-    start = 0 if block.start is None else block.start.ctypes.data
-    return [*[0] * 4, block.steps, *(array.ctypes.data for array in arrays), start, 0, 0, 0]
+def item_rows(count, columns):
+    """Return the kernels' table of `count` blocks; columns: {name of ITEM: (B,) or a number}, 0 for the others."""
+    table = np.zeros((count, len(ITEM)), np.int64)
+    for name, values in columns.items():
+        table[:, ITEM.index(name)] = values
+    return table

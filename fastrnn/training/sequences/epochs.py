@@ -13,6 +13,7 @@ from fastrnn.kernels.permutations import permute
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.gathered import GATHERED_SOURCES, gathered_arrays
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
+from fastrnn.training.sequences.blocks import item_rows
 
 # Places of sequences in the list of one call of the kernels, at most: of several epochs, or of a part of one.
 MOST_PLACES = 1 << 18
@@ -200,11 +201,6 @@ def aligned_copy(values, dtype):
     return copy
 
 
-def addresses(array):
-    """Return the addresses of the rows of an array."""
-    return array.ctypes.data + array.strides[0] * np.arange(len(array))
-
-
 def table_of(update, part, parts, columns):
     """Return the kernels' table of blocks of updates, in order.
 
@@ -215,7 +211,4 @@ def table_of(update, part, parts, columns):
     ends = np.diff(update, append=len(parts)) > 0
     flags = loops.LEARN | loops.FRESH * begins | loops.UPDATE * ends
     common = {"flags": flags, "part": part, "learned": parts[update], "parts": parts[update]}
-    table = np.zeros((len(update), len(loops.ITEM)), np.int64)
-    for name, values in (common | columns).items():
-        table[:, loops.ITEM.index(name)] = values
-    return table
+    return item_rows(len(update), common | columns)

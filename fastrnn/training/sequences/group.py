@@ -7,7 +7,6 @@ import numpy as np
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.blocks import item_of
 from fastrnn.training.sequences.frame import Frame, group_shapes, of_parts
 from fastrnn.training.sequences.job import FIRST_PROGRESS, criteria_of, results_of
 from fastrnn.training.sequences.lanes import span_of
@@ -144,11 +143,11 @@ class FitGroup(Frame):
         self.weights[..., self.lanes_of(span_of(slots))] = self.shared
 
     def _take_blocks(self, blocks):
-        """Let the kernels read these blocks."""
+        """Let the kernels read these Blocks."""
         net = self.recipe.net
         self.blocks = blocks
         self.weights = aligned_zeros((len(blocks), ROLES, net.columns, self.recipe.lanes), self.recipe.dtype)
-        self.items = np.array([item_of(*each) for each in zip(blocks, self.weights)], np.int64)
+        self.items = blocks.items(self.weights)
 
     def _scale(self, division, scale):
         """Return the factor on gradients: one over the counted steps that they are summed over."""
@@ -173,7 +172,7 @@ class FitGroup(Frame):
 
     def _parts(self):
         """Return (B,): the part of each block."""
-        steps = None if self.recipe.net.own_weights else [block.steps for block in self.blocks]
+        steps = None if self.recipe.net.own_weights else self.blocks.steps
         return parts_of_roles(self._roles(), steps)
 
     def _roles(self):

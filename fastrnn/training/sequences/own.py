@@ -4,8 +4,7 @@ import numpy as np
 
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.gathered import gather
-from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.blocks import SequenceBlock
+from fastrnn.training.sequences.blocks import Blocks
 from fastrnn.training.sequences.group import FitGroup
 
 
@@ -18,28 +17,13 @@ class OwnGroup(FitGroup):
     mixes = True
 
     def __init__(self, recipe, data, flag, layout, source, beside=None):
-        net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
-        self.layout, self.source, count = layout, source, len(layout.steps)
-        ends = np.cumsum(layout.steps)
-        self.firsts, steps = ends - layout.steps, int(ends[-1])
+        self.layout, self.source, places = layout, source, (recipe.net.columns, recipe.lanes)
         super().__init__(recipe, data, flag, None, beside)
-        self.laid = [
-            aligned_zeros((steps, *each.shape[1:], net.columns, lanes), dtype) for each in source
-        ]
-        self.lengths = aligned_zeros((count, net.columns, lanes), dtype)
+        self._take_blocks(Blocks.of_zeros(layout.steps, data, places, recipe.dtype))
+        self.lengths = self.blocks.lengths
         # The sequence in each place, the Division of which each lane's are, and the lanes whose sequences are to be
         # written before the next round.
-        self.chosen, self.divided, self.late = np.full((count, net.columns, lanes), -1), [None] * lanes, set()
-        width = 0 if data.initial is None else data.initial.shape[1]
-        self.first_states = aligned_zeros((count, width, net.columns, lanes), dtype)
-        self._take_blocks([
-            SequenceBlock(
-                *(array[first:last] for array in self.laid),
-                self.lengths[n],
-                self.first_states[n] if width else None,
-            )
-            for n, (first, last) in enumerate(zip(self.firsts, ends))
-        ])
+        self.chosen, self.divided, self.late = np.full(self.lengths.shape, -1), [None] * recipe.lanes, set()
 
     def _longest(self):
         return int(self.layout.steps.max())
@@ -62,7 +46,7 @@ class OwnGroup(FitGroup):
             self.chosen[:, :, others] = -1
             self.chosen[block, column, others] = own
             if self.data.initial is not None:
-                self.first_states[block, :, column, others] = self.data.initial[own]
+                self.blocks.start[block, :, column, others] = self.data.initial[own]
             self.late.update(others.tolist())
             for lane in others:
                 self.divided[lane] = division
@@ -73,7 +57,8 @@ class OwnGroup(FitGroup):
         if self.late:
             # The sequences of models that began since the last round.
             lanes, given = np.array(sorted(self.late)), (self.data.offsets, self.data.lengths, *self.source)
-            gather(self.chosen[..., lanes], lanes, self.layout.steps, self.firsts, given, self.laid)
+            laid = self.blocks.x, self.blocks.y, self.blocks.mask
+            gather(self.chosen[..., lanes], lanes, self.layout.steps, self.blocks.firsts, given, laid)
             self.late.clear()
 
     def _flags(self):

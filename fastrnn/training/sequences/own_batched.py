@@ -4,15 +4,8 @@ import numpy as np
 
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.epochs import (
-    NEVER,
-    Epochs,
-    addresses,
-    aligned_copy,
-    most_updates,
-    orders_of,
-    table_of,
-)
+from fastrnn.training.sequences.blocks import addresses
+from fastrnn.training.sequences.epochs import NEVER, Epochs, aligned_copy, most_updates, orders_of, table_of
 from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.team import MODELS_PARTS, parts_of_models
 

@@ -74,7 +74,7 @@ def check_function(name, value):
 def as_dtype(name, value):
     """Return "float32" or "float64", of a name or of what NumPy takes as one of these. Raises ValueError for anything
     else."""
-    with contextlib.suppress(TypeError, ValueError):
+    with contextlib.suppress(TypeError, ValueError, SyntaxError):  # of a comma
         value = None if value is None else np.dtype(value).name
     return as_choice(name, value, ("float32", "float64"))
 

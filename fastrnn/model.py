@@ -7,9 +7,10 @@ import numpy as np
 
 from fastrnn import summaries
 from fastrnn.answers import Answers
-from fastrnn.arguments import as_array, shown
+from fastrnn.arguments import as_array, check_object, shown
 from fastrnn.bits.stream import flops_of_step, in_parts
 from fastrnn.caching import cached_property
+from fastrnn.cells.base import Cell
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.exchange.base import network_of
@@ -48,6 +49,7 @@ class Model(Answers):
     """
 
     def __init__(self, cell, weights, task=None, metadata=None):
+        check_object("cell", cell, Cell, "a Cell, for example GRU(2)")
         check_weights(cell, weights)
         self.cell, self.task, self.metadata = cell, task, dict(metadata or {})
         self.weights = {name: np.array(weights[name], order="C") for name in weights_that_learn(cell)}

@@ -148,6 +148,9 @@ def test_a_model_without_a_task_or_with_another_one_is_refused():
         certify(Model(model.cell, model.weights))
     with pytest.raises(ValueError, match="^task: addition has 3 inputs"):
         certify(model, fastrnn.tasks.Addition(8, operands=3))
+    for other in (3, fastrnn.tasks.Addition):
+        with pytest.raises(TypeError, match="^task: got .*, expected "):
+            certify(model, other)
 
 
 def test_longer_windows_give_proofs_too_and_no_smaller_margin():

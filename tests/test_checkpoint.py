@@ -30,6 +30,12 @@ def test_a_model_comes_back_as_it_was(path, cell, task, dtype):
         assert loaded.weights[name].shape == weight.shape
 
 
+def test_what_is_no_cell_is_named():
+    for cell in (None, Elman):
+        with pytest.raises(TypeError, match="^cell: got .*, expected an? "):
+            Model(cell, model(Elman(5)).weights)
+
+
 def test_predictions_are_the_same(path):
     original = model(Elman(5))
     original.save(path)

@@ -157,6 +157,13 @@ def test_original_prints_the_tutorial(call, engine):
     assert re.fullmatch(rf"{samples} samples in [\d.]+ m?s: [\d,]+ samples/s \({engine}\)", err.splitlines()[-1])
 
 
+@pytest.mark.parametrize("option, more", [("--hidden", ()), ("--hidden", ("--runs", 2)), ("--runs", ())])
+def test_original_refuses_more_than_there_are_addresses(call, option, more):
+    for number in (2**62, 2**80, 2**63):
+        status, out, err = call("original", option, number, *more)
+        assert (status, out) == (2, "") and (f"{option}: got {number}" in err or "memory" in err), err
+
+
 def test_original_takes_its_options(call):
     _, out, _ = call(
         "original",

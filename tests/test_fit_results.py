@@ -94,6 +94,7 @@ def test_groups_come_back_from_a_file_whatever_they_are(tmp_path):
         ({"optimizer": "adams"}, "optimizer: got 'adams', expected one of"),
         ({"optimizer_options": {"beta3": 1}}, "optimizer_options: got beta3=1, but adam has beta1"),
         ({"dtype": "float16"}, "dtype: got 'float16', expected one of float32, float64"),
+        ({"dtype": ","}, "dtype: got ',', expected one of float32, float64"),
         ({"seeds": [0.5]}, "seeds: got float64"),
     ],
 )

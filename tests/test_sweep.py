@@ -6,7 +6,6 @@ import os
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -65,18 +64,13 @@ def test_parquet_has_the_same_columns(whole, tmp_path):
         ]
 
 
-def test_a_cell_without_an_activation_has_none_in_the_table(monkeypatch):
-    @dataclass(frozen=True)
-    class Plain:
-        hidden_size: int = 3
-        name = "plain"
-
-    grid = Grid(hidden_size=(2, 3), seeds=1, cell=Plain())
+def test_a_cell_without_an_activation_has_none_in_the_table():
+    grid = Grid(hidden_size=(2, 3), seeds=1, cell=fastrnn.GRU(3))
     assert [point.value("activation") for point in grid.points] == [None, None]
     row = ("samples", 1, 16, -1, 0.5, 0.0)
     assert Table(grid, grid.points, [[row]] * 2).columns["activation"].tolist() == [None, None]
-    with pytest.raises(ValueError, match="activation: plain has none to choose"):
-        Grid(activation="tanh", cell=Plain())
+    with pytest.raises(ValueError, match="activation: gru has none to choose"):
+        Grid(activation="tanh", cell=fastrnn.GRU(3))
 
 
 def test_axes_vary_in_order_and_all_else_is_the_same():
@@ -124,6 +118,8 @@ WRONG = {
     "seeds: got 0": {"seeds": 0},
     "seeds: got 2 from": {"seeds": 2, "seed": 2**63 - 1},
     "unknown option 'colour'": {"colour": 1},
+    "cell: got 3, expected a Cell": {"cell": 3},
+    "cell: got the class Elman": {"cell": fastrnn.Elman},
     "workers: got 0": {"workers": 0},
     "unit: got 0": {"unit": 0},
     "expected a name that ends in .csv": {"output": "x.txt"},
@@ -139,6 +135,12 @@ def test_what_makes_no_sense_is_one_line(message, tmp_path, monkeypatch):
         sweep(**WRONG[message])
     assert message in str(caught.value) and "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_grid_of_other_things_is_refused():
+    for name, kind in (("cell", "Cell"), ("task", "Task"), ("config", "TrainConfig")):
+        with pytest.raises(TypeError, match=f"^{name}: got None, expected a {kind}$"):
+            Grid(**{name: None})
 
 
 # ---- who ran what

@@ -17,6 +17,8 @@ examples:
   fastrnn original --runs 1000        its experiment for 1,000 seeds at once
 """
 
+# Squared, float64 weights of as many units have as many bytes as there are addresses.
+MOST_HIDDEN = 2**30
 # (option, argument of fastrnn.original.run, type, default, help)
 ORIGINAL_OPTIONS = (
     ("--engine", "engine", str, "scalar", "scalar (the original) or compiled (same arithmetic, machine code)"),
@@ -51,6 +53,9 @@ def run(args):
     chosen = {name: getattr(args, name) for _, name, _, _, _ in ORIGINAL_OPTIONS}
     with user_errors({name: option for option, name, _, _, _ in ORIGINAL_OPTIONS}):
         blocks = original.run(**chosen)
+    # NumPy has no name for more memory than there are addresses.
+    if args.hidden_dim >= MOST_HIDDEN:
+        raise UserError(f"--hidden: got {args.hidden_dim}, expected less than {MOST_HIDDEN}")
     if args.runs is not None:
         from fastrnn.cli.runs import run_many
 

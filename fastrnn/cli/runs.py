@@ -3,7 +3,7 @@
 import sys
 import time
 
-from fastrnn.cli.errors import user_errors
+from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import outcome, seconds, wrapped
 from fastrnn.wording import counted
@@ -22,7 +22,9 @@ def run_many(args):
     from fastrnn.tasks.addition import Addition
     from fastrnn.training.tasks import TrainConfig, train_many
 
-    names = {"learning_rate": "--alpha", "max_samples": "--samples", "bits": "--bits", "seed": "--seed"}
+    names = {"learning_rate": "--alpha", "max_samples": "--samples", "bits": "--bits", "hidden_size": "--hidden"}
+    if args.seed + args.runs >= 2**63:
+        raise UserError(f"--runs: got {args.runs}, expected all seeds below 2**63")
     with user_errors(names):
         cell, task = Elman(args.hidden_dim, bias=False), Addition(bits=args.binary_dim)
         config = TrainConfig(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import summaries
-from fastrnn.arguments import as_integer
+from fastrnn.arguments import as_integer, check_object
 from fastrnn.bits.label import cached_by_label
 from fastrnn.check import MOST_EDGES, MOST_ENTRIES, MOST_NODES, MOST_PRODUCTS, MOST_WEIGHTS, MOST_WORK
 from fastrnn.model import Model, check_model, check_weights
@@ -17,6 +17,7 @@ from fastrnn.proofs.file import write_certificate
 from fastrnn.proofs.graph import Graph, own_machine, windows
 from fastrnn.proofs.prove import Proof, prove
 from fastrnn.proofs.search import Counterexample, search
+from fastrnn.tasks.base import Task
 
 # Windows of 1 to LONGEST_WINDOW symbols are tried, with at most MOST_NODES nodes; after the first SHORT_WINDOWS, which
 # are quick, the network's own machine, with at most MOST_OWN states.
@@ -143,7 +144,9 @@ def certify(model, task=None, *, k=None, find=True, seed=0, progress=None) -> Ce
     """
     began = time.perf_counter()
     check_model("model", model)
-    seed, task = as_integer("seed", seed, 0, 2**63 - 1), task or model.task
+    if task is not None:
+        check_object("task", task, Task, "a Task or None, for the model's own")
+    seed, task = as_integer("seed", seed, 0, 2**63 - 1), model.task if task is None else task
     check_provable(model.cell, task)
     # Whoever holds a Model may have changed its arrays since it was made.
     check_weights(model.cell, model.weights)

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.arguments import as_whole
+from fastrnn.arguments import as_whole, check_object, shown
+from fastrnn.cells.base import Cell
 from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import description, own_formula
 from fastrnn.own_tasks import own_labels
 from fastrnn.tasks.addition import Addition
+from fastrnn.tasks.base import Task
 from fastrnn.training.tasks.config import TrainConfig
 
 # The part of a point that an axis belongs to.
@@ -58,6 +60,8 @@ class Grid:
     config: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self):
+        for name, kind in (("cell", Cell), ("task", Task), ("config", TrainConfig)):
+            check_object(name, getattr(self, name), kind, f"a {kind.__name__}")
         object.__setattr__(self, "seeds", as_whole("seeds", self.seeds, 1))
         if self.config.seed + self.seeds > 2**63:
             raise ValueError(f"seeds: got {self.seeds} from {self.config.seed} on, expected all below 2**63")
@@ -101,7 +105,7 @@ class Grid:
         for value in values:
             replace(owner, **{axis: value})
             if values.count(value) > 1:
-                raise ValueError(f"{axis}: got {value} twice, expected each value once")
+                raise ValueError(f"{axis}: got {shown(value)} twice, expected each value once")
         return values
 
     def _point(self, values):

@@ -116,9 +116,9 @@ def prompt_interrupt():
 
 @contextlib.contextmanager
 def postponed():
-    """Postpone Ctrl-C and SIGTERM to the end of the block; a second one acts at once.
+    """Postpone Ctrl-C and SIGTERM to the end of the block, however often they come.
 
-    For code of others that an exception would leave half done.
+    For short code of others that an exception would leave half done, with its locks locked for ever.
     """
     if _postponing or not _is_main():
         yield
@@ -126,8 +126,6 @@ def postponed():
     noted = []
 
     def note(number, frame):
-        if noted:
-            raise KeyboardInterrupt
         noted.append(number)
 
     try:
@@ -136,8 +134,8 @@ def postponed():
             yield
     finally:
         _postponing.clear()
-        if noted:
-            signal.raise_signal(noted[0])
+        for number in noted:
+            signal.raise_signal(number)
 
 
 # What notes signals now, if anything.

@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import signal
 import threading
 import time
 
@@ -13,7 +14,7 @@ from llvmlite.binding import ffi
 from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.execute import Program
 from fastrnn.machine.lock import _LOCK, compiler_lock
-from fastrnn.machine.native import Native, native
+from fastrnn.machine.native import Native, native, optimised
 
 # The test fails instead of hanging.
 LONG = 30
@@ -71,6 +72,19 @@ def test_code_for_another_processor_is_another_code(compiler):
     for each in (same, other):
         each.code(program("processor"))
     assert (same.misses, same.hits) == (0, 1) and (other.misses, other.hits) == (1, 0)
+
+
+def test_ctrl_c_comes_once_a_program_is_compiled_however_often_it_is_pressed(compiler, monkeypatch, ctrl_c):
+    def pressed(*arguments):
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        optimised(*arguments)
+
+    made = program("pressed")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(compiler, "optimise", pressed)
+        made.compile()
+    assert made.digest in compiler.codes and answer(made) == 42
 
 
 def test_garbage_is_looked_for_again_after_compiling():

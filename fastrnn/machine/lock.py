@@ -31,14 +31,25 @@ def compiler_lock():
                 gc.enable()
 
 
+# Of a fork that has not ended: the block in which signals are postponed.
+_POSTPONING = []
+
+
 def _hold():
+    block = postponed()
+    block.__enter__()
     for lock in _LOCKS:
         lock.acquire()
+    _POSTPONING.append(block)
 
 
 def _release():
-    for lock in reversed(_LOCKS):
-        lock.release()
+    # An exception that came before the block has left nothing to be released.
+    if _POSTPONING:
+        block = _POSTPONING.pop()
+        for lock in reversed(_LOCKS):
+            lock.release()
+        block.__exit__(None, None, None)
 
 
 if hasattr(os, "register_at_fork"):

@@ -5,6 +5,8 @@ import os
 
 from llvmlite import binding
 
+from fastrnn.interrupt import postponed
+
 # Architectures on which every processor has fused multiply-adds; LLVM names them by no feature.
 ALWAYS_FUSED = ("aarch64", "arm64")
 # What LLVM's names of AMD's processors with AVX-512 begin with.
@@ -38,6 +40,7 @@ def arithmetic():
 def target():
     """Return (triple, name of the processor, its features) by LLVM's names, as numba chooses them."""
     name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
-    if features is None:
-        features = "" if name == "generic" else binding.get_host_cpu_features().flatten()
-    return binding.get_process_triple(), name or binding.get_host_cpu_name(), features
+    with postponed():  # llvmlite has a lock of its own
+        if features is None:
+            features = "" if name == "generic" else binding.get_host_cpu_features().flatten()
+        return binding.get_process_triple(), name or binding.get_host_cpu_name(), features

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import os
+import shutil
 import sys
 
 from fastrnn.cli.errors import UserError
@@ -30,9 +32,16 @@ def cluster(args, own=None):
 
 def _mpi_pool():
     try:
+        from mpi4py import MPI
         from mpi4py.futures import MPIPoolExecutor
     except ImportError as error:
         raise UserError(f"--mpi: mpi4py is missing ({error}): {install('mpi4py')}") from error
+    # A process that was started alone starts others by mpiexec; without it the pool would wait for them for ever.
+    alone = MPI.COMM_WORLD.Get_size() == 1 and not any(name.startswith(("PMI", "OMPI_")) for name in os.environ)
+    if alone and shutil.which("mpiexec") is None:
+        raise UserError(
+            "--mpi: there is no mpiexec; start the command by it: mpiexec -n 9 python -m mpi4py.futures -m fastrnn ..."
+        )
     return MPIPoolExecutor
 
 

@@ -37,36 +37,33 @@ def split(data, validation=0.2, test=0.0, by=None, seed=0, within=None):
     ValueError, TypeError
         If no sequence is left to train on, for an unknown group, or for shares out of range.
     """
-    if within is not None:
-        return _split_within(data, validation, test, by, seed, within)
-    units, which = _units(data, by)
     for name, share in (("validation", validation), ("test", test)):
         if isinstance(share, bool) or not isinstance(share, (int, float, np.integer, np.floating)):
             raise TypeError(f"{name}: got {share!r}, expected a share of at least 0 and below 1")
         if not 0 <= share < 1:
             raise ValueError(f"{name}: got {share}, expected a share of at least 0 and below 1")
-    counts = [max(1, round(share * units)) if share else 0 for share in (test, validation)]
-    if sum(counts) >= units:
-        raise ValueError(f"validation, test: got {validation:g} and {test:g} of {_called(by, units)}, which leaves "
-                         "none to train on: give smaller shares, or cut sequences by data.segments(length)")
-    order, roles = _shuffled(units, seed), np.full(units, TRAIN)
-    roles[order[: counts[0]]] = TEST
-    roles[order[counts[0] : sum(counts)]] = VALIDATION
-    return roles[which]
+    units = _units(data, by)[1]
 
+    def drawn(own, where=""):
+        """Return the roles of these sequences; where: which they are, for messages."""
+        distinct, which = np.unique(units[own], return_inverse=True)
+        count = len(distinct)
+        tested, validating = (max(1, round(share * count)) if share else 0 for share in (test, validation))
+        if tested + validating >= count:
+            raise ValueError(f"validation, test: {where}got {validation:g} and {test:g} of {_called(by, count)}, which "
+                             "leaves none to train on: give smaller shares, or cut sequences by data.segments(length)")
+        order, roles = _shuffled(count, seed), np.full(count, TRAIN)
+        roles[order[:tested]] = TEST
+        roles[order[tested : tested + validating]] = VALIDATION
+        return roles[which]
 
-def _split_within(data, validation, test, by, seed, within):
+    if within is None:
+        return drawn(slice(None))
     if not isinstance(within, str) or within not in data.groups:
         raise ValueError(f"within: no group {within!r}: {nearest(within, data.groups)}")
     roles, values = np.empty(len(data), np.int8), data.groups[within]
-    by = by if by is None or _names_in(by) else _values_of(by, len(data))
     for own in members_of(values):
-        part = by[own] if isinstance(by, np.ndarray) else by
-        try:
-            roles[own] = split(data.select(own), validation, test, part, seed)
-        except ValueError as error:
-            name, colon, rest = str(error).partition(":")
-            raise ValueError(f"{name}: {within} {values[own[0]]!s}{colon}{rest}") from None
+        roles[own] = drawn(own, f"{within} {values[own[0]]!s}: ")
     return roles
 
 
@@ -167,28 +164,19 @@ def _units(data, by):
     """Return the number of sequences or groups, and (N,) the unit of each sequence."""
     if by is None:
         return len(data), np.arange(len(data))
-    names = _names_in(by)
+    names = [by] if isinstance(by, str) else list(by) if isinstance(by, (list, tuple)) else []
+    # Otherwise a value for each sequence.
+    names = names if all(isinstance(name, str) for name in names) else []
     for name in names:
         if name != "id" and name not in data.groups:
             raise ValueError(f"by: no group {name!r}: {nearest(name, [*data.groups, 'id'])}")
-    columns = [data.groups.get(name, data.ids) for name in names] or [_values_of(by, len(data))]
+    columns = [data.groups.get(name, data.ids) for name in names] or [np.asarray(by)]
+    if columns[0].shape != (len(data),):
+        raise ValueError(f"by: got shape {columns[0].shape}, expected the name of a group or a value for each of "
+                         f"{len(data)} sequences")
     codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], 1)
     groups, which = np.unique(codes, axis=0, return_inverse=True)
     return len(groups), which.reshape(-1)
-
-
-def _names_in(by):
-    """Return the names of groups as a list, which is empty where `by` has a value for each sequence."""
-    names = [by] if isinstance(by, str) else list(by) if isinstance(by, (list, tuple)) else []
-    return names if all(isinstance(name, str) for name in names) else []
-
-
-def _values_of(by, sequences):
-    values = np.asarray(by)
-    if values.shape != (sequences,):
-        raise ValueError(f"by: got shape {values.shape}, expected the name of a group or a value for each of "
-                         f"{sequences} sequences")
-    return values
 
 
 def _shuffled(count, seed):

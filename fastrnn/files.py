@@ -58,7 +58,8 @@ class Replacement:
             if fcntl is None:  # no open file can be renamed there
                 self.close()
             if overwrite:
-                _copy_mode(target, temporary)
+                with contextlib.suppress(FileNotFoundError):
+                    os.chmod(temporary, os.stat(target).st_mode & 0o7777)
                 os.replace(temporary, target)
             else:
                 _put_in_place(temporary, target)
@@ -190,11 +191,6 @@ def _folder_locked(folder):
         yield
     finally:
         os.close(descriptor)
-
-
-def _copy_mode(source, destination):
-    with contextlib.suppress(FileNotFoundError):
-        os.chmod(destination, os.stat(source).st_mode & 0o7777)
 
 
 def sync_folder(folder):

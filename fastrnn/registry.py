@@ -54,7 +54,8 @@ def _found(package, package_name, base, contract):
 def _plug_ins(module, base):
     for _, value in inspect.getmembers(module, inspect.isclass):
         defined_here = value.__module__ == module.__name__ and not value.__name__.startswith("_")
-        if defined_here and _derives(value, base):
+        derives = hasattr(value, base) if isinstance(base, str) else issubclass(value, base) and value is not base
+        if defined_here and derives:
             yield value
 
 
@@ -66,12 +67,6 @@ def _check(plug_in, base, attribute, kind, what):
     # What a property or a field of a NamedTuple holds is known of objects only.
     if not isinstance(value, (kind, property)):
         raise TypeError(f"{_where(plug_in)} needs {what}, got {attribute} = {value!r:.80}")
-
-
-def _derives(value, base):
-    if isinstance(base, str):
-        return hasattr(value, base)
-    return issubclass(value, base) and value is not base
 
 
 def _where(plug_in):

@@ -80,8 +80,9 @@ def said(engine):
             inspect.signature(method).bind("self", *names)
         except (TypeError, ValueError):
             raise Unfit(f"{engine.__name__} needs a method {name}({', '.join(['self', *names])})") from None
-    found = {name: getattr(engine, name, default) for name, (default, _, _) in SAYS.items()}
+    found = {}
     for name, (default, expected, allowed) in SAYS.items():
+        found[name] = getattr(engine, name, default)
         if found[name] is not default and not allowed(found[name]):
             raise Unfit(f"{name}: got {found[name]!r}, expected {expected}")
     return found

@@ -63,24 +63,26 @@ def equations(model):
 
     A state after the step has a prime where the formula reads that before it as well.
     """
+    from fastrnn.formula.graph import ordered
     from fastrnn.formula.written import written
     from fastrnn.proofs.weights import Weights
 
     weights, step, lines = Weights(model), model.cell.traced(), []
     units = range(model.hidden_size)
     inputs = [chr(ord("a") + i) for i in range(model.input_size)]
-    states, primed = [f"{model.cell.state[0]}{unit}" for unit in units], "'" * _reads(step.new, step.old)
+    states, read = [f"{model.cell.state[0]}{unit}" for unit in units], ordered(step.new)
+    primed = "" if set(step.old).isdisjoint(read) else "'"
     names = [dict(zip(step.old, (f"{part}{unit}" for part in model.cell.state))) for unit in units]
     for unit in units:
         names[unit] |= {symbol: f"{value[unit]:.7g}" for symbol, value in weights.vectors.items()}
 
     def define(symbols, fed):
-        """Write pre-activations: inline where only a function reads them, else in separate lines."""
+        """Write pre-activations: inline where only functions read them, else in separate lines."""
         for symbol, unit in ((symbol, unit) for symbol in symbols for unit in units):
             rows = [(own[symbol][unit], on) for own, on in ((weights.w_x, inputs), (weights.w_h, fed)) if symbol in own]
             factors = [factor for row, _ in rows for factor in row] + [weights.b[symbol][unit]]
             text = _terms(factors, [name for _, on in rows for name in on] + [""])
-            if not _alone(symbol, step.new):
+            if any(expr.op in ("+", "-", "*", "/") for expr in read if symbol in expr.args):
                 lines.append(f"{symbol.args[0]}{unit} = {text}")
                 text = f"{symbol.args[0]}{unit}"
             names[unit][symbol] = text
@@ -95,24 +97,10 @@ def equations(model):
         results({("q", ""): step.operand.node})
         define(weights.operand, [f"q{unit}" for unit in units])
     results({(part, primed): node for part, node in zip(model.cell.state, step.new)})
-    outs, read = weights.b_o, [*(f"{h}{primed}" for h in states), ""]
+    outs, hidden = weights.b_o, [*(f"{h}{primed}" for h in states), ""]
     return lines + [
-        f"z{'' if len(outs) == 1 else o} = {_terms([*weights.w_ho[o], outs[o]], read)}" for o in range(len(outs))
+        f"z{'' if len(outs) == 1 else o} = {_terms([*weights.w_ho[o], outs[o]], hidden)}" for o in range(len(outs))
     ]
-
-
-def _reads(nodes, symbols):
-    """Return whether a formula contains some of these symbols."""
-    from fastrnn.formula.graph import ordered
-
-    return bool(set(ordered(nodes)) & set(symbols))
-
-
-def _alone(symbol, nodes):
-    """Return whether a formula contains a symbol only as the argument of functions."""
-    from fastrnn.formula.graph import ordered
-
-    return all(expr.op not in ("+", "-", "*", "/") for expr in ordered(nodes) if symbol in expr.args)
 
 
 def _terms(factors, names):

@@ -54,7 +54,7 @@ def read_network(source, format=None, *, head=None, activation=None, reset=None)
     name = "state_dict" if in_memory else os.fspath(source)
     form, given = StateDict() if in_memory else format_of(name, format, reading=True), {}
     if head is not None:
-        given["head"] = _head(head)
+        given["head"] = head if isinstance(head, Head) else heads()[as_choice("head", head, heads())]()
     if activation is not None:
         given["activation"] = as_choice("activation", activation, ACTIVATIONS)
     if reset is not None:
@@ -71,7 +71,3 @@ def read_network(source, format=None, *, head=None, activation=None, reset=None)
         return form.decode(content, **given)
     except ValueError as error:
         raise ValueError(f"{name}: {str(error).removeprefix('state: ')}") from error
-
-
-def _head(head):
-    return head if isinstance(head, Head) else heads()[as_choice("head", head, heads())]()

@@ -166,11 +166,11 @@ def _driver(grid, output, force, executor, workers, progress, unit):
         stack.callback(lambda: pool.close(wait=not interrupt.repeated))
         reported = stack.enter_context(progress_shown(progress, "models", lambda *state: state))
         units = {"together": workers, "unit": unit, "progress": reported}
-        yield Driver(results, pool, functools.partial(_unit_of, grid), note_of, journal=journal, **units)
 
+        def unit_of(point, first, last):
+            return Unit(grid.points[point], grid.config.seed + first, last - first)
 
-def _unit_of(grid, point, first, last):
-    return Unit(grid.points[point], grid.config.seed + first, last - first)
+        yield Driver(results, pool, unit_of, note_of, journal=journal, **units)
 
 
 def _conclude(table, output, journal):

@@ -179,9 +179,9 @@ class Epochs:
             # Those before it once more: a call takes too little time for a copy of all that each of them changes.
             self.go_on(before)
             self.counters[loops.ROUNDS_MADE : loops.BEGAN + 1] = 0
-            self.set_words(stop=GOES_ON.ctypes.data)
+            self.set_words(stop=GOES_ON)
             self._execute(table[: _ends(table)[made - 1]], 1, self.recipe.config.every)
-            self.set_words(stop=self.flag.ctypes.data)
+            self.set_words(stop=self.flag)
 
 
 def most_updates(places):

@@ -1,6 +1,5 @@
 """The words and the arrays that a Program reads."""
 
-
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, SUMS
 from fastrnn.kernels.recurrent.frame import vectors_of
 from fastrnn.kernels.workspace import aligned_zeros

@@ -48,8 +48,8 @@ class FitGroup(Frame):
         self.take_array("updates", np.zeros(self.slots, np.int64))
         self.team, self.threads = Team(recipe.program, block, dtype), 1
         self.set_words(
-            stop=flag.ctypes.data,
-            counters=self.counters.ctypes.data,
+            stop=flag,
+            counters=self.counters,
             entries=MOST_EVALUATIONS + 1,
             free=1,
             listed=self.listed,
@@ -236,7 +236,7 @@ class FitGroup(Frame):
         for name, numbers, count in (("gradient", self.recipe.rows, learned), ("sums", SUMS, max(learned, parts))):
             if len(self.arrays[name]) < count:
                 self.allocate(name, of_parts(self.recipe, numbers, count))
-        self.set_words(blocks=table.ctypes.data, count=len(table), rounds=rounds, every=every, threads=1)
+        self.set_words(blocks=table, count=len(table), rounds=rounds, every=every, threads=1)
         self.counters[loops.OF_A_CALL] = 0
         return max(learned, 1)
 

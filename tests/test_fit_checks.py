@@ -88,6 +88,8 @@ def test_a_class_need_not_occur(fits):
         ({"decay_on": "initial_h"}, "decay_on: got 'initial_h', expected names of weights"),
         ({"l1": [0, 0.1, 0.2]}, "l1: got float64 of shape (3,), expected a number or as many seeds as values"),
         ({"l1": [0, 0.1, 0.2], "seeds": [1, 2]}, "l1: got float64 of shape (3,), expected a number or 2 numbers"),
+        ({"optimizer_options": None}, "optimizer_options: got None, expected {name: number}"),
+        ({"optimizer_options": "beta1"}, "optimizer_options: got 'beta1', expected {name: number}"),
         ({"beta1": 0.8}, "train: unknown option 'beta1'; the optimizer's go in as optimizer_options={'beta1': ...}"),
         (
             {"optimizer": "AdamW"},

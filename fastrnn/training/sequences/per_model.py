@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from fastrnn.arguments import POSITIVE, as_each, as_number, meant
+from fastrnn.arguments import POSITIVE, as_each, as_number, meant, shown
 from fastrnn.optimizers.base import optimizers
 from fastrnn.training.sequences.config import FitConfig
 
@@ -22,7 +22,11 @@ def separated(config, options, models):
                 hint = f"; the optimizer's go in as optimizer_options={{{name!r}: ...}}"
             raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
     values = {name: options.pop(name) for name in FIT_PER_MODEL if name in options}
-    own = dict(options.pop("optimizer_options", ()))
+    own = options.pop("optimizer_options", ())
+    try:
+        own = dict(own)
+    except (TypeError, ValueError):
+        raise TypeError(f"optimizer_options: got {shown(own)}, expected {{name: number}}") from None
     single = {name: _one(name, value, models) for name, value in values.items()}
     if own:
         options["optimizer_options"] = tuple((name, _one(name, value, models)) for name, value in own.items())

@@ -16,6 +16,7 @@ from fastrnn.model import Model
 from fastrnn.networks import shapes_of
 from fastrnn.proofs import certify
 from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.boxes import Boxes
 from fastrnn.proofs.graph import own_machine, windows
 from fastrnn.proofs.picture import draw_boxes
 from fastrnn.proofs.prove import prove
@@ -35,9 +36,9 @@ def test_no_windows_are_tried_whose_certificate_the_checker_refuses(monkeypatch)
     cell, task, seen = fastrnn.Elman(16), fastrnn.tasks.Addition(bits=8, operands=3), []
     model = Model(cell, initial_weights("pytorch", shapes_of(cell, 3, 1), 0), task)
 
-    def watched(model, graph, progress):
+    def watched(boxes, graph, progress):
         seen.append(len(np.unique(graph.following, axis=0)) * 8 * 16)
-        return prove(model, graph, progress)
+        return prove(boxes, graph, progress)
 
     monkeypatch.setattr(sys.modules["fastrnn.proofs.certification"], "prove", watched)
     assert not certify(model, find=False).proved
@@ -57,10 +58,11 @@ def test_a_network_wrong_at_some_width_is_never_proved_and_the_width_is_found(pa
     model = Model.load(path)
     assert fastrnn.verify(model).exact and model.task.bits == 8
     automaton = automaton_of(model.task)
+    boxes = Boxes(model, automaton)
     for k in (1, 2, 3, 4):
-        assert not prove(model, windows(automaton, k)).proved
+        assert not prove(boxes, windows(automaton, k)).proved
     machine = own_machine(model, automaton, 4096)
-    assert machine is None or not prove(model, machine).proved
+    assert machine is None or not prove(boxes, machine).proved
     found = certify(model)
     assert found.refuted and str(found).startswith("wrong: operands (")
     wrong = found.counterexample

@@ -267,7 +267,7 @@ def test_a_network_with_a_weight_that_is_no_number_is_neither_proved_nor_accepte
     check(*paths)
     model.weights[weight].flat[0] = value
     with np.errstate(invalid="ignore"):
-        assert not prove(model, found.graph).proved
+        assert not prove(Boxes(model, found.graph.automaton), found.graph).proved
     with pytest.raises(ValueError, match=f"{weight}: holds values that are not finite"):
         certify(model)
     with pytest.raises(Refused, match=f"{weight}: holds values that are not finite"):

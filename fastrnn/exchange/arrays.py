@@ -1,5 +1,7 @@
 """Weights of any cell in the form that its formula reads: by group of pre-activations, for any names of gates."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from fastrnn.kernels.recurrent.layout import Sizes, named_places, weights_table
@@ -15,7 +17,7 @@ def arrays_of(cell, weights, dtype):
     """
     step = cell.traced()
     sizes = Sizes(weights["w_ih"].shape[1], cell.hidden_size, weights["w_ho"].shape[0])
-    table, places = weights_table(step, sizes), named_places(cell, step, sizes)
+    table, places = _layout(cell, sizes)
     rows = np.zeros(table.count, dtype)
     for key, values in weights.items():
         if key not in places or np.shape(values) != places[key].shape:
@@ -32,3 +34,10 @@ def arrays_of(cell, weights, dtype):
         "bias": bias,
         **{key: own[key] for key in ("w_o", "b_o", "vectors", "initial")},
     }
+
+
+@lru_cache(maxsize=64)
+def _layout(cell, sizes):
+    """Return the WeightTable, and {name: places} in it; training asks for proofs of many networks of one cell."""
+    step = cell.traced()
+    return weights_table(step, sizes), named_places(cell, step, sizes)

@@ -161,28 +161,30 @@ def certify(model, task=None, *, k=None, find=True, seed=0, progress=None) -> Ce
 
 
 def _certified(model, task, k, find, seed, progress):
+    automaton = automaton_of(task)
+    boxes = Boxes(model, automaton)
     for length in _lengths(task, k):
-        graph = _windows(task, length) if length else own_machine(model, automaton_of(task), MOST_OWN)
+        graph = _windows(task, length) if length else own_machine(model, automaton, MOST_OWN)
         if graph is None:
             continue
         # The shortest windows at least say what stands in the way of a proof.
-        if (k or length != 1) and not _checkable(graph, model):
+        if (k or length != 1) and not _checkable(graph, boxes, model):
             if k:
                 raise ValueError(
                     f"k: got {k}, whose certificate is larger than fastrnn check takes; expected a smaller k"
                 )
             continue
-        proof = prove(model, graph, progress)
+        proof = prove(boxes, graph, progress)
         if proof.proved:
             return Certification("proved", model, task, length, graph, proof)
-    counterexample = search(model, task, automaton_of(task), seed) if find else None
+    counterexample = search(model, task, automaton, seed) if find else None
     status = "refuted" if counterexample else "unknown"
     return Certification(status, model, task, length, graph, proof, counterexample, _obstacle(graph, length, proof))
 
 
-def _checkable(graph, model):
+def _checkable(graph, boxes, model):
     """Return whether `fastrnn check` accepts a certificate of this size; a larger one could not be verified."""
-    boxes, cost = Boxes(model, graph.automaton), model.weights["w_hh"].itemsize**2 // 16
+    cost = model.weights["w_hh"].itemsize**2 // 16
     steps = (len(graph.starts) if boxes.joins else graph.nodes) * graph.automaton.symbols
     rows = len(model.weights["w_hh"]) + len(model.cell.traced().pre) + model.output_size
     products = graph.nodes * rows * model.hidden_size * cost

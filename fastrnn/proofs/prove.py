@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.proofs.boxes import Boxes
 from fastrnn.proofs.rounding import LEAST_MARGIN
 
 # (rounds, share of its radius by which a box is widened in each): coarse first.
@@ -52,10 +51,10 @@ class Proof(NamedTuple):
         return float(self.margins.min())
 
 
-def prove(model, graph, progress=None, initial=0.0):
-    """Try to prove boxes on a Graph. progress(): called in every round; initial: the state of the first node."""
-    boxes, failure = Boxes(model, graph.automaton), None
-    start = _single_states(boxes, graph, initial)
+def prove(boxes, graph, progress=None, initial=0.0):
+    """Try to prove the Boxes of a network on a Graph of their automaton. progress(): called in every round; initial:
+    the state of the first node."""
+    failure, start = None, _single_states(boxes, graph, initial)
     for rounds, share in WIDENINGS:
         proof = _attempt(boxes, graph, start, rounds, share, progress)
         if proof.proved:

@@ -114,10 +114,11 @@ def bounds(model, inputs, *, k=None, progress=None) -> Bounds:
     k = _length(k, len(inputs))
     graph = _graph(inputs, k, view.output_size)
     with np.errstate(over="ignore", invalid="ignore"):
-        found = _boxes(view, graph, progress)
+        boxes = Boxes(view, graph.automaton)
+        found = _proof(boxes, view, graph, progress)
         if not found.proved:
             raise ValueError(f"bounds: found none with windows of {k} inputs: {found.reason}; try a larger k")
-        return _bounds(view, graph, inputs, k, found)
+        return _bounds(boxes, view, inputs, k, found)
 
 
 def _view(model):
@@ -155,10 +156,10 @@ def _graph(inputs, k, outputs):
     return Graph(machine, graph.following, graph.state, np.zeros_like(graph.labels))
 
 
-def _boxes(view, graph, progress):
+def _proof(boxes, view, graph, progress):
     """Return the Proof of boxes that grew from single states or, where these do not converge, shrank from large ones.
     """
-    found = prove(view, graph, progress, view.start)
+    found = prove(boxes, graph, progress, view.start)
     if found.proved:
         return found
     boxes, start = Boxes(view, graph.automaton, hulls=True), np.zeros((graph.nodes, len(view.start)))
@@ -174,8 +175,8 @@ def _boxes(view, graph, progress):
     return found
 
 
-def _bounds(view, graph, inputs, k, found):
-    boxes, span = Boxes(view, graph.automaton), _PREDICTIONS[view.head]
+def _bounds(boxes, view, inputs, k, found):
+    span = _PREDICTIONS[view.head]
     slack = 16 * (view.output_size + 4) * UNIT[str(view.dtype)]
 
     def predictions(low, high):

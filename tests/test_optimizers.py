@@ -10,7 +10,7 @@ from fastrnn.formula.graph import symbol
 from fastrnn.kernels.recurrent.update import traced_optimizer
 from fastrnn.optimizers.adam import Adam
 from fastrnn.optimizers.amsgrad import AMSGrad
-from fastrnn.optimizers.base import corrected, optimizers
+from fastrnn.optimizers.base import checked_options, corrected, optimizers
 from fastrnn.optimizers.momentum import Momentum
 from fastrnn.optimizers.nesterov import Nesterov
 from fastrnn.optimizers.rmsprop import RMSprop
@@ -92,6 +92,19 @@ def test_every_optimizer_is_among_them_and_has_names_of_its_own():
         names = ("w", "g", "rate", *kind._fields, *kind.slots, *kind.running)
         assert len(set(names)) == len(names), name
         assert kind.learning_rate > 0 and len(traced_optimizer(kind()).update) == 1 + len(kind.slots)
+
+
+@pytest.mark.parametrize("kind, name", [(kind, name) for kind in optimizers().values() for name in kind._fields],
+                         ids=lambda each: getattr(each, "name", each))
+def test_an_option_of_0_is_refused_or_leaves_weights_without_a_gradient_finite(kind, name):
+    w, gradients = np.array([0.5, -0.5]), np.array([[0.0, 0.1]] * 3)
+    with np.errstate(all="ignore"):
+        sound = np.isfinite(descend(kind()._replace(**{name: 0.0}), w, gradients, 0.1)).all()
+    if sound:
+        assert checked_options(kind.name, {name: 0}, "options") == ((name, 0.0),)
+    else:
+        with pytest.raises(ValueError, match=f"options: got {name}=0, expected a finite number above 0"):
+            checked_options(kind.name, {name: 0}, "options")
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999])

@@ -23,6 +23,7 @@ class AMSGrad(NamedTuple):
     beta2: float = 0.99
     epsilon: float = 1e-8
 
+    positive = ("epsilon",)
     slots, running = ("m", "v", "top"), ("q1", "rest1", "q2", "rest2")
 
     advance = staticmethod(bias_corrections)

@@ -40,7 +40,8 @@ def optimizers():
 def checked_options(optimizer, options, called):
     """Return an optimizer's options as pairs (name, float) in the order of names; called: what the argument is called.
 
-    Raises TypeError or ValueError, in one line, for anything but pairs of an option and a finite number of at least 0.
+    Raises TypeError or ValueError, in one line, for anything but pairs of an option and a finite number of at least 0,
+    above 0 for those that are `positive`.
     """
     fields = optimizers()[optimizer]._fields
     try:
@@ -54,6 +55,8 @@ def checked_options(optimizer, options, called):
             pairs[n] = name, as_number(name, value)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{called}: got {name}={value!r}, expected a finite number of at least 0") from None
+        if name in getattr(optimizers()[optimizer], "positive", ()) and not pairs[n][1]:
+            raise ValueError(f"{called}: got {name}={value!r}, expected a finite number above 0")
     return tuple(pairs)
 
 

@@ -14,6 +14,8 @@ import weakref
 
 import numpy as np
 
+from fastrnn.arguments import shown
+
 # Operations whose results are kept for the step backwards: most cost ten times as much as a product, and relu's
 # derivative follows from its result.
 SAVED_OPERATIONS = frozenset({"sigmoid", "tanh", "relu", "exp", "log", "softplus", "square_root", "/"})
@@ -119,10 +121,14 @@ def lift(value):
     """Return a node: `value` itself, or a constant."""
     if isinstance(value, Expr):
         return value
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or math.isnan(value):
-        raise TypeError(f"a formula computes with numbers and its own terms, got {value!r}")
+    try:
+        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.nan
+    if math.isnan(number):
+        raise TypeError(f"a formula computes with numbers and its own terms, got {shown(value)}")
     # The sum turns -0.0, which Python finds equal to 0.0, into it: one value has one text.
-    return node("constant", float(value) + 0.0)
+    return node("constant", number + 0.0)
 
 
 _ARITHMETIC = {np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.divide: operator.truediv}

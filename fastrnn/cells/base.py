@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastrnn.arguments import as_choice, as_integer, check_compared
+from fastrnn.arguments import as_choice, as_integer, check_compared, shown
 from fastrnn.formula import relu, sigmoid, tanh
 from fastrnn.formula.step import trace
 from fastrnn.formula.written import written
@@ -95,11 +95,11 @@ class Cell:
                 object.__setattr__(self, each.name, value.item())
         as_integer("hidden_size", self.hidden_size, 1)
         if not isinstance(self.bias, bool):
-            raise TypeError(f"bias: got {self.bias!r}, expected True or False")
+            raise TypeError(f"bias: got {shown(self.bias)}, expected True or False")
         for each in fields(self):
             value = getattr(self, each.name)
             if not isinstance(value, (int, float, str, type(None))):
-                raise TypeError(f"{each.name}: got {value!r}, expected a number, a string, True, False or None")
+                raise TypeError(f"{each.name}: got {shown(value)}, expected a number, a string, True, False or None")
 
     def described(self):
         """Return the cell in words, for example "GRU network with 2 units".

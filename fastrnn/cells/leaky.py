@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from fastrnn.arguments import shown
 from fastrnn.cells.base import ACTIVATIONS, Cell
 from fastrnn.formula import sigmoid
 
@@ -45,7 +46,8 @@ class Leaky(Cell):
         self.choose("activation", ACTIVATIONS)
         number = isinstance(self.alpha, (int, float)) and not isinstance(self.alpha, bool)
         if self.alpha is not None and not (number and 0 < self.alpha <= 1):
-            raise ValueError(f"alpha: got {self.alpha!r}, expected a number above 0 and at most 1, or None to learn it")
+            raise ValueError(f"alpha: got {shown(self.alpha)}, expected a number above 0 and at most 1, or None to "
+                             "learn it")
 
     @property
     def extremes(self):

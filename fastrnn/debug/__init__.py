@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.arguments import shown
 from fastrnn.debug.compiled import compiled, whole_network
 from fastrnn.debug.float64 import in_float64
 from fastrnn.debug.units import check_units, compiled_units
@@ -120,7 +121,7 @@ def compare(model, x, y, mask=None, *, path="sequences", head=None, dtype=None, 
         that the loops of path="units" do not take.
     """
     if path not in PATHS:
-        raise ValueError(f"path: got {path!r}, expected one of {', '.join(map(repr, PATHS))}")
+        raise ValueError(f"path: got {shown(path)}, expected one of {', '.join(map(repr, PATHS))}")
     weights = {name: np.asarray(each) for name, each in model.weights.items()}
     dtype = np.dtype(dtype or weights["w_ih"].dtype)
     head = head or getattr(model, "head", None) or Sigmoid("squared")

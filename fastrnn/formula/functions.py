@@ -1,5 +1,6 @@
 """The functions that formulas may contain."""
 
+from fastrnn.arguments import shown
 from fastrnn.formula.graph import Expr, lift, node
 
 
@@ -128,7 +129,7 @@ def where(condition, a, b):
         For another condition.
     """
     if not (isinstance(condition, Expr) and condition.op == ">"):
-        raise TypeError(f"where: got {condition!r} as its condition, expected greater(a, b)")
+        raise TypeError(f"where: got {shown(condition)} as its condition, expected greater(a, b)")
     return node("where", condition, lift(a), lift(b))
 
 

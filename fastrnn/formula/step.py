@@ -10,6 +10,7 @@ and the other gates. A step then has two products with the state, one after the 
 import inspect
 from dataclasses import dataclass
 
+from fastrnn.arguments import shown
 from fastrnn.formula.graph import SAVED_OPERATIONS, Expr, ordered, symbol, text
 from fastrnn.formula.reverse import reverse_gradient
 
@@ -103,7 +104,7 @@ def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(
         raise ValueError(f"step: got {len(new)} state{plural} back, expected {len(state)} ({', '.join(state)})")
     for value, name in zip(new, state):
         if not isinstance(value, Expr):
-            raise TypeError(f"step: got {value!r} as the next {name}, expected a formula of pre and the state")
+            raise TypeError(f"step: got {shown(value)} as the next {name}, expected a formula of pre and the state")
     d_new = tuple(symbol(f"d_{name}") for name in state)
     back = tuple(reverse_gradient(new, d_new, (*pre, *own, *old)))
     from_x, from_h = len(groups) - len(apart), len(merged) + len(apart)
@@ -117,7 +118,7 @@ def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(
     count = len(operand_gates)
     node = _run("operand", operand, zip((*groups[count:], *vectors), (*pre[count:], *own)), state, old)
     if not isinstance(node, Expr):
-        raise TypeError(f"operand: got {node!r}, expected a formula of pre and the state")
+        raise TypeError(f"operand: got {shown(node)}, expected a formula of pre and the state")
     d_node = symbol("d_operand")
     more = tuple(reverse_gradient([node], [d_node], (*pre, *own, *old)))
     saved = _saved((*new, node), (*more, *back), {*new, *old, *own, *d_new, d_node}, pre)
@@ -160,7 +161,7 @@ def _check(gates, separate, inputs_only, vectors, state, operand_gates):
     for name, value in (("gates", gates), ("separate", separate), ("inputs_only", inputs_only), ("vectors", vectors),
                         ("state", state), ("operand_gates", operand_gates)):
         if not isinstance(value, tuple) or not all(isinstance(each, str) and each.isidentifier() for each in value):
-            raise TypeError(f'{name}: got {value!r}, expected a tuple of names, such as ("r", "z")')
+            raise TypeError(f'{name}: got {shown(value)}, expected a tuple of names, such as ("r", "z")')
     if not gates or not state:
         raise ValueError("a cell needs at least one gate and one state")
     for name, value in (("separate", separate), ("inputs_only", inputs_only), ("operand_gates", operand_gates)):

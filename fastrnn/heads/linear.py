@@ -9,7 +9,7 @@ or is none, as at the border of a piece that is trained with `carry`. A. Wright,
 
 from dataclasses import dataclass
 
-from fastrnn.arguments import as_number, set_checked
+from fastrnn.arguments import as_number, set_checked, shown
 from fastrnn.formula import greater, where
 from fastrnn.heads.base import Head
 
@@ -34,12 +34,12 @@ class Linear(Head):
 
     def __post_init__(self):
         if self.measure not in REAL_LOSSES:
-            raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(REAL_LOSSES)}")
+            raise ValueError(f"measure: got {shown(self.measure)}, expected one of {', '.join(REAL_LOSSES)}")
         # Floats of Python: files store no others.
         set_checked(self, ["tolerance"], as_number)
         set_checked(self, ["pre_emphasis"], as_number, (expected := "a number of at least 0 and below 1"))
         if self.pre_emphasis >= 1:
-            raise ValueError(f"pre_emphasis: got {self.pre_emphasis!r}, expected {expected}")
+            raise ValueError(f"pre_emphasis: got {shown(self.pre_emphasis)}, expected {expected}")
 
     @property
     def relative(self):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fastrnn.arguments import shown
 from fastrnn.formula import greater, sigmoid, softplus, where
 from fastrnn.heads.base import Head
 
@@ -22,7 +23,7 @@ class Sigmoid(Head):
 
     def __post_init__(self):
         if self.measure not in BIT_LOSSES:
-            raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(BIT_LOSSES)}")
+            raise ValueError(f"measure: got {shown(self.measure)}, expected one of {', '.join(BIT_LOSSES)}")
 
     def loss(self, z, y):
         """Return the sum of the losses over outputs."""

@@ -4,14 +4,16 @@ A file here defines a NamedTuple whose fields are its options, with the class at
 
     is_optimizer = True, name, learning_rate     the last is used where a user gives none
     slots                                        names of the numbers kept for each weight, 0 at the start
-    running                                      names of the numbers kept for all weights together, 0 at the start
 
-and two static methods, in terms of fastrnn.formula:
+and a static method, in terms of fastrnn.formula:
 
-    advance(options, running)                    the running numbers, once before each update
     formula(w, g, slots, rate, options, running) (w, *slots) after an update with the gradient g
 
-fastrnn/optimizers/momentum.py is the example. Options listed in `positive` must not be 0.
+fastrnn/optimizers/momentum.py is the example. Options listed in `positive` must not be 0. Where numbers are kept for
+all weights together, such as bias corrections, there are also
+
+    running                                      their names; they are 0 at the start
+    advance(options, running)                    a static method: these numbers, once before each update
 """
 
 from collections.abc import Callable
@@ -23,8 +25,6 @@ from fastrnn.registry import discover
 CONTRACT = {
     "learning_rate": (float, "a class attribute learning_rate, used where none is given, such as learning_rate = 0.01"),
     "slots": (tuple, 'a class attribute slots, names of numbers kept for each weight, such as slots = ("m",), or ()'),
-    "running": (tuple, "a class attribute running, names of numbers kept for all weights, such as running = ()"),
-    "advance": (Callable, "a static method advance(options, running), the running numbers before an update"),
     "formula": (
         Callable,
         "a static method formula(w, g, slots, rate, options, running), (w, *slots) after an update with gradient g",

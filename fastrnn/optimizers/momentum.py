@@ -14,12 +14,7 @@ class Momentum(NamedTuple):
     learning_rate = 0.02
     beta: float = 0.9
 
-    slots, running = ("m",), ()
-
-    @staticmethod
-    def advance(options, running):
-        """Return no running numbers."""
-        return ()
+    slots = ("m",)
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):

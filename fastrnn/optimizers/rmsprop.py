@@ -19,12 +19,7 @@ class RMSprop(NamedTuple):
     epsilon: float = 1e-8
 
     positive = ("epsilon",)
-    slots, running = ("v", "m"), ()
-
-    @staticmethod
-    def advance(options, running):
-        """Return no running numbers."""
-        return ()
+    slots = ("v", "m")
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):

@@ -10,12 +10,7 @@ class SGD(NamedTuple):
     name = "sgd"
     learning_rate = 0.1
 
-    slots, running = (), ()
-
-    @staticmethod
-    def advance(options, running):
-        """Return no running numbers."""
-        return ()
+    slots = ()
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):

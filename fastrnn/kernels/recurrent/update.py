@@ -69,15 +69,15 @@ class TracedOptimizer:
 def traced_optimizer(optimizer):
     """Return the TracedOptimizer of an optimizer (fastrnn.optimizers.base)."""
     slots, names = tuple(symbol(name) for name in optimizer.slots), tuple(optimizer._fields)
-    options = SimpleNamespace(**{name: symbol(name) for name in names})
-    running = SimpleNamespace(**{name: symbol(name) for name in optimizer.running})
+    kept = tuple(getattr(optimizer, "running", ()))
+    options, running = (SimpleNamespace(**{name: symbol(name) for name in each}) for each in (names, kept))
     update = optimizer.formula(
         symbol("w"), symbol("g"), SimpleNamespace(**dict(zip(optimizer.slots, slots))), symbol("rate"), options, running
     )
-    advance = tuple(lift(each) for each in optimizer.advance(options, running))
+    advance = tuple(lift(each) for each in optimizer.advance(options, running)) if kept else ()
     return TracedOptimizer(
         options=names,
-        running=tuple(optimizer.running),
+        running=kept,
         slots=tuple(optimizer.slots),
         update=tuple(update),
         advance=advance,

@@ -18,6 +18,8 @@ all weights together, such as bias corrections, there are also
 
 from collections.abc import Callable
 
+import numpy as np
+
 from fastrnn.arguments import as_number
 from fastrnn.registry import discover
 
@@ -37,11 +39,12 @@ def optimizers():
     return discover("fastrnn.optimizers", "is_optimizer", CONTRACT)
 
 
-def checked_options(optimizer, options, called):
-    """Return an optimizer's options as pairs (name, float) in the order of names; called: what the argument is called.
+def checked_options(optimizer, options, called, dtype="float64"):
+    """Return an optimizer's options as pairs (name, float) in the order of names; called: what the argument is called;
+    dtype: of the weights.
 
     Raises TypeError or ValueError, in one line, for anything but pairs of an option and a finite number of at least 0,
-    above 0 for those that are `positive`.
+    above 0 in this dtype for those that are `positive`.
     """
     fields = optimizers()[optimizer]._fields
     try:
@@ -55,8 +58,9 @@ def checked_options(optimizer, options, called):
             pairs[n] = name, as_number(name, value)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{called}: got {name}={value!r}, expected a finite number of at least 0") from None
-        if name in getattr(optimizers()[optimizer], "positive", ()) and not pairs[n][1]:
-            raise ValueError(f"{called}: got {name}={value!r}, expected a finite number above 0")
+        least = np.finfo(dtype).tiny
+        if name in getattr(optimizers()[optimizer], "positive", ()) and pairs[n][1] < least:
+            raise ValueError(f"{called}: got {name}={value!r}, expected at least {least:.2g} in {dtype}")
     return tuple(pairs)
 
 

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from test_autosave import Crash, eager  # noqa: F401
 
-from fastrnn import GRU, Sequences, cross_validate, train_many
+from fastrnn import GRU, Fits, Sequences, cross_validate, train_many
 from fastrnn.data import TEST, TRAIN, VALIDATION, folds, split
 from fastrnn.training.sequences import kept
 from fastrnn.training.sequences.selection import Selection
@@ -156,3 +157,24 @@ def test_interrupted_while_it_refits_it_goes_on_to_the_same(tmp_path, monkeypatc
     again = select(tmp_path)
     assert calls == [8, 2, 2] and again.table.equals(whole.table)
     assert again.best.weights["w_hh"].tobytes() == whole.best.weights["w_hh"].tobytes()
+
+
+def test_fits_that_were_never_saved_go_on_from_their_checkpoint(eager, tmp_path, monkeypatch):  # noqa: F811
+    def select(output=None, progress=None):
+        return cross_validate(GRU(2), DATA, outer=2, inner=2, seeds=2, output=output, progress=progress, **QUICK)
+
+    whole, told = select(), []
+    with monkeypatch.context() as context:
+        context.setattr(Fits, "save", crashed)
+        with pytest.raises(Crash):
+            select(tmp_path)
+    assert len([*tmp_path.glob("*.checkpoint")]) == 1
+    again = select(tmp_path, lambda *state: told.append(state))
+    assert again.table.equals(whole.table) and told[0][0] > 0 and not [*tmp_path.glob("*.checkpoint")]
+    # Of a process that was killed just after it had saved the fits.
+    sorted(tmp_path.glob("fits-*.safetensors"))[0].with_suffix(".checkpoint").write_bytes(b"left")
+    assert select(tmp_path).table.equals(whole.table) and not [*tmp_path.glob("*.checkpoint")]
+
+
+def crashed(*arguments, **options):
+    raise Crash

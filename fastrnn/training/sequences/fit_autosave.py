@@ -21,8 +21,17 @@ AUTOSAVE_KIND = "fit checkpoint"
 STACKED = ("theta", "best", "slots", "running", "progress", "active")
 
 
+class CallersFile(str):
+    """The path of a checkpoint that the caller removes, once the result is saved."""
+
+
 class FitAutosave(TrainingAutosave):
     """An Autosave of the models of one call of `fit_sequences`; `state`: (header, tensors) of the file, or None."""
+
+    def finish(self):
+        """Remove the file, unless that is the caller's task."""
+        if not isinstance(self.path, CallersFile):
+            self.remove()
 
     def _loaded(self):
         header, tensors = read_sealed(self.path, AUTOSAVE_KIND, "checkpoint of a fit")

@@ -53,7 +53,7 @@ class Fitting:
                 if self.done < self.models and self.reason == "interrupted":
                     self._save([])
                 else:
-                    self.autosave.remove()
+                    self.autosave.finish()
         return self._all()
 
     def _train(self, manys):

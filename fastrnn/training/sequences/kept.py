@@ -1,5 +1,6 @@
 """Fits stored in a folder: finished ones, and the state of interrupted ones."""
 
+import contextlib
 import hashlib
 import os
 from dataclasses import replace
@@ -14,6 +15,7 @@ from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.fit import fit_sequences, head_for
+from fastrnn.training.sequences.fit_autosave import CallersFile
 from fastrnn.training.sequences.fits import Fits
 from fastrnn.training.sequences.parts import fit_in_parts
 from fastrnn.training.sequences.saved import described_head, head_kind
@@ -33,27 +35,37 @@ def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress,
         arguments["optimizer_options"] = {**dict(options.get("optimizer_options", {})), **own}
     arguments |= {"seeds": seeds, "roles": roles, "config": config}
     path = output and os.path.join(output, f"fits-{_digest(cell, data, arguments)}.safetensors")
+    stem = path and os.path.splitext(path)[0]
+    checkpoint = path and CallersFile(f"{stem}.checkpoint")
     fits = _saved(path, type(cell), arguments, data.name)
     if fits is not None:
+        # Of a process that was killed when the fits were just saved.
+        _remove(checkpoint)
         if progress:
             progress(len(fits), len(fits), float(fits.selection_loss.min()))
         return fits
     if path:
         os.makedirs(output, exist_ok=True)
-    stem, call = path and os.path.splitext(path)[0], partial(fit_sequences, cell, data, **arguments)
+    call = partial(fit_sequences, cell, data, **arguments)
     with checked_interrupt():
         if where.executor is not None:
             fits, parts = fit_in_parts(call, where, stem, progress)
         else:
-            checkpoint, parts = path and f"{stem}.checkpoint", None
+            parts = None
             fits = call(threads=where.threads, progress=progress, checkpoint=checkpoint)
         if "interrupted" in fits.stopped:
             raise KeyboardInterrupt
         if path:
             fits.save(path, overwrite=True)
+            _remove(checkpoint)
             if parts:
                 parts.remove()
     return fits
+
+
+def _remove(path):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _digest(cell, data, arguments):

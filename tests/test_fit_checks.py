@@ -12,6 +12,7 @@ from fastrnn.cells.peephole_lstm import PeepholeLSTM
 from fastrnn.checkpoint import read_sealed, sealed
 from fastrnn.data import TEST, folds
 from fastrnn.errors import CheckpointError
+from fastrnn.training.sequences.fits import RESULT_COLUMNS
 from fastrnn.training.sequences.kept import _digest
 from tests import numpy_network as oracle
 from tests.fit_runs import begun
@@ -330,3 +331,14 @@ def test_a_history_that_is_changed_is_a_copy(fits):
 def test_limits_that_nothing_reaches_change_nothing(fits, options):
     made = train_many(GRU(2), DATA, seeds=[0], roles=ROLES, **QUICK, **options)
     np.testing.assert_allclose(made.loss[0], fits.loss[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["seed", "stopped", "test_loss", "learning_rate"])
+def test_a_group_with_the_name_of_a_result_fits_no_networks_of_its_own(name):
+    data = Sequences(np.ones((4, 3, 1)), np.ones((4, 3), int), kind="classes", classes=2, groups={name: [*"aabb"]})
+    with pytest.raises(ValueError, match=f"^each: got '{name}', which is a column of the results, too; give the group"):
+        train_many(GRU(1), data, each=name)
+
+
+def test_the_table_of_results_has_the_columns_that_no_group_may_have(fits):
+    assert {*fits.to_frame().columns} == {*RESULT_COLUMNS, *fits.options}

@@ -15,7 +15,7 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.checks import check_kinds, check_range, check_trained
 from fastrnn.training.sequences.division import alike, divisions_of
 from fastrnn.training.sequences.fit_autosave import FitAutosave, fit_identity
-from fastrnn.training.sequences.fits import Fits
+from fastrnn.training.sequences.fits import RESULT_COLUMNS, Fits
 from fastrnn.training.sequences.fitting import Fitting
 from fastrnn.training.sequences.job import histories_of, jobs_of
 from fastrnn.training.sequences.many import Many
@@ -195,6 +195,8 @@ def owned_by(data, each):
         raise ValueError(
             f"each: got {each!r}, expected the name of a group of the data ({', '.join(data.groups) or 'it has none'})"
         )
+    if each in (*RESULT_COLUMNS, *FIT_PER_MODEL):
+        raise ValueError(f"each: got {each!r}, which is a column of the results, too; give the group another name")
     return members_of(data.groups[each])
 
 

@@ -15,6 +15,10 @@ from fastrnn.training.sequences.one import Fit
 from fastrnn.training.sequences.predictions import Predictions
 from fastrnn.training.sequences.saved import ARRAYS, TUPLES, read_fits, write_fits
 
+# Columns of the table of results, besides groups and options.
+RESULT_COLUMNS = ("seed", "hidden_size", "stopped", "epochs", "best_epoch",
+                  *(f"{name}_{number}" for number in ("loss", "accuracy") for name in Roles._fields))
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fits(Predictions):
@@ -227,18 +231,11 @@ class Fits(Predictions):
         """
         import pandas
 
-        columns = {
-            **self.groups,
-            "seed": self.seeds,
-            "hidden_size": self.hidden_size,
-            **self.options,
-            "stopped": self.stopped,
-            "epochs": self.epochs,
-            "best_epoch": self.best_epoch,
-        }
-        columns |= {f"{name}_loss": self.loss[:, n] for n, name in enumerate(Roles._fields)}
-        columns |= {f"{name}_accuracy": self.accuracy[:, n] for n, name in enumerate(Roles._fields)}
-        return pandas.DataFrame(columns)
+        losses, accuracies = self.loss.T, self.accuracy.T
+        known = [self.seeds, self.hidden_size, self.stopped, self.epochs, self.best_epoch, *losses, *accuracies]
+        columns = dict(zip(RESULT_COLUMNS, known))
+        first = {name: columns.pop(name) for name in ("seed", "hidden_size")}
+        return pandas.DataFrame({**self.groups, **first, **self.options, **columns})
 
     def _recipe(self, i):
         return self._recipes[int(self.hidden_size[i])]

@@ -105,15 +105,24 @@ class Network:
 
     def window(self, steps):
         """The number of steps whose states are kept at a time, of sequences of up to `steps` steps; if fewer, spans."""
-        return window_of(self, steps, self.span)
+        if not self.long(steps):
+            return steps
+        span, checkpoint = self.span, self.checkpoint * self.vector_bytes
+        kept = self._kept_bytes(2 * span) - self._kept_bytes(span)
+        spans = max(1, WINDOW_BYTES // kept, -(-steps * checkpoint // (CHECKPOINT_BYTES * span)))
+        return min(steps, spans * span)
 
     def long(self, steps):
         """Whether the states of sequences of up to `steps` steps are kept of a window at a time."""
-        return kept_bytes(self, steps) > WHOLE_BYTES
+        return self._kept_bytes(steps) > WHOLE_BYTES
 
     def far(self, steps):
         """Whether all states are kept, in caches that are far."""
-        return FAR_BYTES < kept_bytes(self, steps) <= WHOLE_BYTES
+        return FAR_BYTES < self._kept_bytes(steps) <= WHOLE_BYTES
+
+    def _kept_bytes(self, steps):
+        """Return the bytes that are stored for sequences of up to `steps` steps, in one window."""
+        return sum(self.arrays(steps).values()) * self.vector_bytes
 
     def tile(self, groups, units, columns=None):
         """`tile_of` for this processor's registers; columns: where they are not those of a block."""
@@ -265,17 +274,3 @@ def apart(vectors, vector_bytes):
     """
     size = vectors * vector_bytes
     return vectors + SHIFT // vector_bytes if size >= 4 * SHIFT and size % (2 * SHIFT) == 0 else vectors
-
-
-def kept_bytes(net, steps):
-    """Return the bytes that a network (`arrays`, `vector_bytes`) stores for sequences of up to `steps` steps."""
-    return sum(net.arrays(steps).values()) * net.vector_bytes
-
-
-def window_of(net, steps, span):
-    """Return the steps of a window: all of `steps`, or a multiple of `span`."""
-    if kept_bytes(net, steps) <= WHOLE_BYTES:
-        return steps
-    kept, checkpoint = kept_bytes(net, 2 * span) - kept_bytes(net, span), net.checkpoint * net.vector_bytes
-    spans = max(1, WINDOW_BYTES // kept, -(-steps * checkpoint // (CHECKPOINT_BYTES * span)))
-    return min(steps, spans * span)

@@ -97,15 +97,16 @@ def _kind(mode):
 
 
 def locked(path):
-    """Return a descriptor that holds the lock on an existing file, or None if a living process holds it.
+    """Return an existing file, open for writing and with the lock on it, or None if a living process holds that.
 
-    Where there are no locks nobody is known to hold it. Raises OSError, naming the path, if the file cannot be opened.
+    Where there are no locks nobody is known to hold it. The lock ends with the object: an interrupt leaves none behind.
+    Raises OSError, naming the path, if the file cannot be opened.
     """
-    descriptor = _opened_to_lock(path)
-    if _is_locked(descriptor) is False:
-        os.close(descriptor)
+    file = open(path, "r+b", buffering=0, opener=lambda path, flags: _opened_to_lock(path))
+    if _is_locked(file) is False:
+        file.close()
         return None
-    return descriptor
+    return file
 
 
 def _opened_to_lock(path):
@@ -113,12 +114,12 @@ def _opened_to_lock(path):
     return os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
 
 
-def _is_locked(descriptor):
-    """Return whether the lock on a file could be taken; None where there are no locks."""
+def _is_locked(file):
+    """Return whether the lock on a file, or on its descriptor, could be taken; None where there are no locks."""
     if fcntl is None:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     except BlockingIOError:
         return False

@@ -317,10 +317,10 @@ def test_where_a_file_system_has_no_locks_nobody_holds_one_and_leftovers_stay(tm
     leftover = tmp_path / ".net.bin.1-0123abcd.fastrnn-tmp"
     leftover.write_bytes(b"half")
     monkeypatch.setattr(files.fcntl, "flock", refuse)
-    descriptors = [locked(tmp_path / "net.bin") for _ in range(2)]
-    assert None not in descriptors
-    for each in descriptors:
-        os.close(each)
+    opened = [locked(tmp_path / "net.bin") for _ in range(2)]
+    assert None not in opened
+    for each in opened:
+        each.close()
     write_atomically(tmp_path / "net.bin", b"new")
     assert (tmp_path / "net.bin").read_bytes() == b"new" and leftover.exists()
 
@@ -345,6 +345,6 @@ def test_a_replacement_holds_the_file_until_it_is_closed(tmp_path):
     first.close()
     assert locked(path) is None
     second.close()
-    descriptor = locked(path)
-    assert descriptor is not None and locked(path) is None
-    os.close(descriptor)
+    file = locked(path)
+    assert file is not None and locked(path) is None
+    file.close()

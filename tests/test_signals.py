@@ -16,13 +16,16 @@ from pressing import Pressing
 
 import fastrnn
 from fastrnn.cli import main
+from fastrnn.files import locked
 from fastrnn.interrupt import checked_interrupt, deferred_interrupt, prompt_interrupt
 from fastrnn.machine.lock import _LOCK, compiler_lock
 from fastrnn.simd.host import target
-from fastrnn.sweeps import run, unit
+from fastrnn.sweeps import Grid, run, unit
+from fastrnn.sweeps.journal import Journal
 from fastrnn.threads import on_threads
 from fastrnn.training.sequences import kept
 from fastrnn.training.tasks import many_driver, one
+from fastrnn.training.tasks.autosave import Autosave
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
@@ -143,7 +146,7 @@ def locks_are_free():
     return all(free)
 
 
-def locked():
+def compiler_locked():
     with compiler_lock():
         pass
 
@@ -162,7 +165,7 @@ LLVMLITE = {path.name for path in Path(ffi.__file__).parent.glob("*.py")}
 @pytest.mark.parametrize(
     "work, files",
     [
-        (locked, {"lock.py", "interrupt.py", "contextlib.py"}),
+        (compiler_locked, {"lock.py", "interrupt.py", "contextlib.py"}),
         (fork, {"lock.py", "interrupt.py"}),
         (target.__wrapped__, LLVMLITE),
     ],
@@ -177,6 +180,36 @@ def test_ctrl_c_at_any_step_leaves_the_compiler_s_locks_free_for_other_threads(w
         tried += 1
         assert gc.isenabled() and locks_are_free()
     assert tried > 5
+
+
+def checkpoint(path):
+    """The file of a training is opened, replaced and closed."""
+    with Autosave(path) as autosave:
+        autosave.write(lambda: b"whole")
+
+
+def journal(path):
+    """The file of a sweep is opened, appended to and closed."""
+    kept = Journal(path, Grid(hidden_size=2, seeds=1), replace=True)
+    kept.finish()
+    kept.close()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.parametrize("work", [checkpoint, journal])
+def test_ctrl_c_at_any_step_leaves_no_lock_on_a_file(tmp_path, work):
+    path, tried = tmp_path / "file", 0
+    pressing = Pressing(lambda path: path.name in ("autosave.py", "journal.py", "files.py"))
+    while True:
+        path.write_bytes(b"")
+        with contextlib.suppress(KeyboardInterrupt), pressing:
+            work(path)
+        if not pressing.pressed:
+            break
+        tried += 1
+        with contextlib.closing(locked(path)) as file:
+            assert file
+    assert tried > 20
 
 
 class PressedTwice:

@@ -76,10 +76,10 @@ def _ended_in(path, cell, task, config):
 def _is_left(path):
     """Return whether no living process writes the file."""
     try:
-        descriptor = locked(path)
+        file = locked(path)
     except OSError:
         return False
-    if descriptor is None:
+    if file is None:
         return False
-    os.close(descriptor)
+    file.close()
     return True

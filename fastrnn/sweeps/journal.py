@@ -130,8 +130,8 @@ class Journal:
             if not replace:
                 raise
             kept = Kept([], False, 0)
-        os.ftruncate(self.file, kept.whole)
-        os.lseek(self.file, 0, os.SEEK_END)
+        self.file.truncate(kept.whole)
+        self.file.seek(0, os.SEEK_END)
         if not kept.whole:
             self._write(_header(grid))
             sync_folder(os.path.dirname(self.path) or ".")
@@ -149,8 +149,8 @@ class Journal:
         line = memoryview(line)
         try:
             while line:
-                line = line[os.write(self.file, line) :]
-            os.fsync(self.file)
+                line = line[os.write(self.file.fileno(), line) :]
+            os.fsync(self.file.fileno())
         except OSError as error:
             raise OSError(error.errno, error.strerror, os.fspath(self.path)) from error
 
@@ -160,11 +160,11 @@ class Journal:
 
     def close(self):
         """Release the file."""
-        os.close(self.file)
+        self.file.close()
 
 
 def _opened(path):
-    """Return a descriptor of the file at `path`, created if necessary, that no other process can append to."""
+    """Return the file at `path`, open, created if necessary, that no other process can append to."""
     check_regular(os.fspath(path))
     while True:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
@@ -173,9 +173,9 @@ def _opened(path):
             file = locked(path)
             if file is None:
                 raise ForeignJournal(f"{path}: another sweep is writing it at this moment")
-            if os.path.exists(path) and os.path.samestat(os.fstat(file), os.stat(path)):
+            if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
                 return file
-            os.close(file)
+            file.close()
 
 
 def _header(grid):

@@ -89,9 +89,7 @@ class Autosave:
             self._let_go()
 
     def _let_go(self):
-        if isinstance(self._held, int):
-            os.close(self._held)
-        elif self._held is not None:
+        if self._held is not None:
             self._held.close()
         self._held = None
 

@@ -21,7 +21,7 @@ exit status: 0 proved, 1 refuted or unknown, 2 wrong use
 
 
 # Where the smallest network goes, or a free name like it; of another cell than the first its name is added.
-SMALLEST_FILE = os.path.join("runs", "smallest-adder.safetensors")
+SMALLEST_SEEDS, SMALLEST_FILE = 700, os.path.join("runs", "smallest-adder.safetensors")
 
 
 def arguments(parser, argv):
@@ -36,11 +36,11 @@ def arguments(parser, argv):
         help="instead of a MODEL: train adders of 1, 2, ... hidden units, many of each, up to the first that is proved",
     )
     parser.add_argument(
-        "--seeds", type=positive, default=700, metavar="N",
-        help="with --smallest: networks of each size and activation (default: 700)",
+        "--seeds", type=positive, metavar="N",
+        help=f"with --smallest: networks of each size and activation (default: {SMALLEST_SEEDS})",
     )
     parser.add_argument(
-        "--cell", type=list_of(_one_of(cells())), default=("elman",), metavar="NAME[,NAME]",
+        "--cell", type=list_of(_one_of(cells())), metavar="NAME[,NAME]",
         help=f"with --smallest: cells, each of which is searched: {', '.join(cells())} (default: elman)",
     )
     parser.add_argument("--activation", choices=[name for name in ACTIVATIONS if name != "relu"],
@@ -58,7 +58,7 @@ def arguments(parser, argv):
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument("--plot", metavar="FILE", help="draw the proof's boxes, as .png, .pdf or .svg")
     parser.add_argument(
-        "--seed", type=seed, default=0, metavar="N", help="seed of the search for a wrong answer (default: 0)"
+        "--seed", type=seed, metavar="N", help="seed of the search for a wrong answer (default: 0)"
     )
 
 
@@ -71,6 +71,7 @@ def run(args):
         return _smallest(args)
     if args.model is None:
         raise UserError("MODEL: missing: give a file that `fastrnn train` saved, or --smallest")
+    _refuse_given(args, ("seeds", "cell", "activation", "threads"), "--smallest, not for a MODEL")
     model = Model.load(args.model)
     output = args.output or beside(args.model)
     check_different({"--plot": args.plot, "--output": output, "MODEL": args.model})
@@ -80,7 +81,7 @@ def run(args):
     if args.plot:
         check_writable(args.plot, args.force)
     with compiling_noted(), user_errors({"k": "--k", "certify": args.model}):
-        found = certify(model, k=args.k, seed=args.seed)
+        found = certify(model, k=args.k, seed=args.seed or 0)
     if found.refuted:
         wrong = found.counterexample
         with long_numbers():
@@ -98,6 +99,13 @@ def run(args):
     _plot(found, args.plot)
     print(f"try: {how_to_check(output, args.model)}")
     return 0
+
+
+def _refuse_given(args, names, place):
+    """Raise UserError for an option of these names, which has its place elsewhere."""
+    for name in names:
+        if getattr(args, name) is not None:
+            raise UserError(f"--{name}: is for {place}; leave it out")
 
 
 def _is_proof(path, model):
@@ -136,12 +144,13 @@ def _smallest(args):
     """Search for the smallest network of each cell; return 0 if there is one for each, else 1."""
     if args.model is not None:
         raise UserError(f"--smallest: trains networks of its own, got {args.model} as well")
-    if len(args.cell) > 1:
+    _refuse_given(args, ("k", "seed"), "a MODEL, not for --smallest")
+    names, places = args.cell or ("elman",), {}
+    if len(names) > 1:
         for option, value in (("--output", args.output), ("--plot", args.plot)):
             if value:
-                raise UserError(f"{option}: is for one cell, got {','.join(args.cell)}")
-    places = {}
-    for name in args.cell:
+                raise UserError(f"{option}: is for one cell, got {','.join(names)}")
+    for name in names:
         path = args.output or SMALLEST_FILE.replace("adder", "adder" if name == "elman" else f"adder-{name}")
         if not args.output and not args.force:
             path = next(free for free in names_like(path) if not any(map(os.path.lexists, (free, beside(free)))))
@@ -164,7 +173,7 @@ def _smallest_of(name, path, args):
         results = smallest_certified(
             Addition(),
             kinds(name, activations),
-            seeds=args.seeds,
+            seeds=args.seeds or SMALLEST_SEEDS,
             threads=args.threads,
             progress=lambda done, total: bar(done, total=total),
         )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn import streams
+from fastrnn.bits.label import label_words
 from fastrnn.bits.planes import answers_of, from_words, unpacked_bits
 from fastrnn.proofs.network import Float64Network
-from fastrnn.proofs.sequences import answers, every, planes_of, rhythms, skewed
+from fastrnn.proofs.sequences import every, planes_of, rhythms, skewed
 
 # Steps of rhythms and of random sequences; random sequences in one piece.
 SEARCH_STEPS, LONG, COUNT = 96, 256, 2048
@@ -54,7 +55,7 @@ def search(model, task, automaton, seed=0):
 def _first_wrong(model, task, sequences):
     """Return the earliest mistake on symbols (N, T), or None."""
     planes = planes_of(sequences, task.input_size)
-    wrong = model.run_bits(planes, len(sequences))[0] ^ answers(task, planes)
+    wrong = model.run_bits(planes, len(sequences))[0] ^ label_words(task, planes)
     wrong = unpacked_bits(np.bitwise_or.reduce(wrong, axis=2)[..., None], len(sequences))[..., 0]
     if not wrong.any():
         return None
@@ -72,7 +73,7 @@ def _explained(model, task, sequence):
     padded[0, :steps] = sequence
     planes = planes_of(padded, task.input_size)
     operands = tuple(from_words(planes[..., i], 1)[0] for i in range(task.input_size))
-    given, wanted = (tuple(answers_of(task, out, 1)) for out in (model.run_bits(planes, 1)[0], answers(task, planes)))
+    given, wanted = (tuple(answers_of(task, out, 1)) for out in (model.run_bits(planes, 1)[0], label_words(task, planes)))
     return Counterexample(operands, bits, steps - 1, given, wanted)
 
 

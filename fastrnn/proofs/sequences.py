@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 
-from fastrnn.bits.label import label_words
 from fastrnn.bits.planes import packed_bits
 
 
@@ -45,8 +44,3 @@ def rhythms(symbols, steps, most=8192):
 def planes_of(symbols, inputs):
     """Return bit planes (W, T, I) of symbols (N, T)."""
     return packed_bits((symbols[..., None] >> np.arange(inputs)) & 1)
-
-
-def answers(task, planes):
-    """Return the right outputs (W, T, O) for planes (W, T, I), from the task's start, independent of its width."""
-    return label_words(task, planes)

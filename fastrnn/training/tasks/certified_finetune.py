@@ -15,6 +15,7 @@ import numpy as np
 
 from fastrnn import streams
 from fastrnn.arguments import as_whole
+from fastrnn.bits.label import label_words
 from fastrnn.bits.planes import unpacked_bits
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import ordered
@@ -22,7 +23,7 @@ from fastrnn.formula.retention import kept
 from fastrnn.interrupt import Interrupt, Interrupted, deferred_interrupt
 from fastrnn.model import Model
 from fastrnn.proofs import certify, check_provable, longest
-from fastrnn.proofs.sequences import answers, planes_of, skewed
+from fastrnn.proofs.sequences import planes_of, skewed
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import training_arrays
 from fastrnn.training.tasks.history_bins import HistoryBins
@@ -243,4 +244,4 @@ def _skewed(task, seed):
     """Return (x, y) of sequences with long runs."""
     rng = np.random.Generator(np.random.Philox(key=[seed, streams.SAMPLE_STREAM]))
     planes = planes_of(skewed(2**task.input_size, SKEWED_SEQUENCES, SKEWED_STEPS, rng), task.input_size)
-    return tuple(unpacked_bits(each, SKEWED_SEQUENCES).astype(np.float32) for each in (planes, answers(task, planes)))
+    return tuple(unpacked_bits(each, SKEWED_SEQUENCES).astype(np.float32) for each in (planes, label_words(task, planes)))

@@ -216,7 +216,17 @@ def description(part):
     """Return the name and the fields of a cell or task, as plain values, or None for None."""
     if isinstance(part, UndefinedTask):
         return part.content
-    return part and {"name": part.name, **asdict(part)}
+    return part and {"name": part.name, **plain_fields(part)}
+
+
+def plain_fields(part):
+    """Return the fields of a dataclass by name, with Python's numbers in place of NumPy's, as JSON takes them."""
+    def plain(value):
+        if isinstance(value, (tuple, list)):
+            return [plain(each) for each in value]
+        return value.item() if isinstance(value, np.generic) else value
+
+    return {name: plain(value) for name, value in asdict(part).items()}
 
 
 def own_formula(cell):

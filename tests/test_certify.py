@@ -9,6 +9,7 @@ from certified_models import FIXTURES, WRONG, double, proved, unproved
 from matplotlib.figure import Figure
 
 import fastrnn
+from fastrnn.bits.label import label_words
 from fastrnn.bits.planes import unpacked_bits
 from fastrnn.check import MOST_WORK
 from fastrnn.initializers import initial_weights
@@ -21,7 +22,7 @@ from fastrnn.proofs.graph import own_machine, windows
 from fastrnn.proofs.picture import draw_boxes
 from fastrnn.proofs.prove import prove
 from fastrnn.proofs.search import search
-from fastrnn.proofs.sequences import answers, planes_of
+from fastrnn.proofs.sequences import planes_of
 from fastrnn.training.tasks.smallest import kinds, smallest_certified
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
@@ -218,7 +219,7 @@ def test_the_search_for_the_smallest_stops_at_the_first_size_with_a_proof():
 def test_answers_of_sequences_are_sums():
     rng = np.random.default_rng(0)
     symbols = rng.integers(0, 4, (70, 90))
-    truth = unpacked_bits(answers(ADDITION, planes_of(symbols, 2)), 70)[..., 0]
+    truth = unpacked_bits(label_words(ADDITION, planes_of(symbols, 2)), 70)[..., 0]
     for row, out in zip(symbols, truth):
         a, b = (sum(int(s >> i & 1) << t for t, s in enumerate(row)) for i in (0, 1))
         assert sum(int(bit) << t for t, bit in enumerate(out)) == (a + b) % 2**90

@@ -16,6 +16,7 @@ from kernel_runs import batched, online, step, streaming
 from params import quick
 
 import fastrnn
+from fastrnn.bits.label import label_words
 from fastrnn.bits.planes import unpacked_bits
 from fastrnn.cells.base import ACTIVATIONS
 from fastrnn.formula.graph import symbol
@@ -25,7 +26,7 @@ from fastrnn.proofs.automaton import automaton_of
 from fastrnn.proofs.boxes import Boxes
 from fastrnn.proofs.prove import image
 from fastrnn.proofs.rounding import UNIT, Rounding, gamma, operations
-from fastrnn.proofs.sequences import answers, planes_of, rhythms, skewed
+from fastrnn.proofs.sequences import planes_of, rhythms, skewed
 
 TESTS = str(Path(__file__).parent)
 CASES = {
@@ -115,7 +116,7 @@ def escape(found, count, steps, seed):
         assert least >= found.margin
         assert np.array_equal(
             *(unpacked_bits(each, len(whole))
-              for each in (out, answers(found.task, planes_of(whole, found.model.input_size))))
+              for each in (out, label_words(found.task, planes_of(whole, found.model.input_size))))
         )
         seen += looked
     return seen

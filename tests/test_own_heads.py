@@ -10,10 +10,11 @@ import pytest
 from test_autosave import eager  # noqa: F401
 
 from fastrnn import GRU, Cell, CheckpointError, Fit, Fits, Model, Sequences, cross_validate, train, train_many
-from fastrnn.formula import greater, square_root, where
+from fastrnn.formula import greater, square_root, tanh, where
 from fastrnn.heads.base import Head
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.softmax import Softmax
+from fastrnn.training.tasks.resume import load_run, save_run
 from tests import numpy_network as oracle
 from tests.test_fit import press_once
 
@@ -210,3 +211,31 @@ def test_fields_that_are_not_compared_are_refused(call, name):
     # Formulas are traced once for objects that are equal.
     with pytest.raises(TypeError, match=f"^{name}: got a field with compare=False, .* leave out compare=False$"):
         call()
+
+
+@dataclass(frozen=True)
+class Slow(Cell):
+    """A cell that takes a share of each candidate; its fields may be NumPy's numbers."""
+
+    name = "slow"
+    gates = ("n",)
+    share: float = 0.5
+
+    def step(self, pre, h):
+        return h + float(self.share) * (tanh(pre.n) - h)
+
+
+def test_parts_with_numpys_numbers_are_saved_and_come_back(tmp_path):
+    cell, plain = Slow(2, np.float64(0.25)), Slow(2, 0.25)
+    fits = train_many(cell, DATA, head=Robust(np.float32(2.0)), checkpoint=tmp_path / "checkpoint", **OPTIONS)
+    fits.save(tmp_path / "fits.safetensors")
+    again = Fits.load(tmp_path / "fits.safetensors", Slow, Robust)
+    assert (again.cell.share, again.head.scale) == (0.25, 2.0)
+    # Of tasks: files, and runs that go on.
+    run = train(cell, max_samples=160, until="samples")
+    run.model.save(tmp_path / "model.safetensors")
+    assert Model.load(tmp_path / "model.safetensors", Slow).cell.share == 0.25
+    save_run(run, tmp_path / "run.safetensors")
+    for other in (cell, plain):
+        gone_on = train(other, resume=load_run(tmp_path / "run.safetensors", Slow)[0], max_samples=320)
+        assert gone_on.samples == 320

@@ -17,13 +17,12 @@ automaton; format 2, of Elman networks alone, had the error bounds ("rounding") 
 
 import json
 import os
-from dataclasses import asdict
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from fastrnn.checkpoint import description, hash_of
+from fastrnn.checkpoint import description, hash_of, plain_fields
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 
@@ -33,7 +32,7 @@ CERTIFICATE_KEY = "certificate"
 
 def description_of(task):
     """Return a task's name and fields, without its width."""
-    return {"name": task.name, **{name: value for name, value in asdict(task).items() if name != "bits"}}
+    return {"name": task.name, **{name: value for name, value in plain_fields(task).items() if name != "bits"}}
 
 
 def formula_of(cell):

@@ -73,7 +73,8 @@ def _explained(model, task, sequence):
     padded[0, :steps] = sequence
     planes = planes_of(padded, task.input_size)
     operands = tuple(from_words(planes[..., i], 1)[0] for i in range(task.input_size))
-    given, wanted = (tuple(answers_of(task, out, 1)) for out in (model.run_bits(planes, 1)[0], label_words(task, planes)))
+    outputs = model.run_bits(planes, 1)[0], label_words(task, planes)
+    given, wanted = (tuple(answers_of(task, out, 1)) for out in outputs)
     return Counterexample(operands, bits, steps - 1, given, wanted)
 
 

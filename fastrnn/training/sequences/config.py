@@ -128,7 +128,7 @@ class FitConfig:
         if self.carry and (self.tbptt_steps is None or self.batch_size is None):
             raise ValueError("carry: needs tbptt_steps, the length of a piece, and batch_size")
         set_checked(self, ("decay_on", "l1_on"), _names)
-        options = checked_options(self.optimizer, self.optimizer_options, "optimizer_options")
+        options = checked_options(self.optimizer, self.optimizer_options, "optimizer_options", self.dtype)
         object.__setattr__(self, "optimizer_options", options)
 
     @property

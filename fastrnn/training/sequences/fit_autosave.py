@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from fastrnn.checkpoint import hash_of, read_sealed, sealed
+from fastrnn.checkpoint import hash_of, plain_fields, read_sealed, sealed
 from fastrnn.kernels.recurrent.decide import SUMS
 from fastrnn.training.sequences.job import ENDS, FitResult
 from fastrnn.training.sequences.lanes import Lane
@@ -122,7 +122,7 @@ def fit_identity(cell, head, data, config, lanes, each, weights, **arrays):
     """Return plain values that are equal for fits that end in the same bytes; head: the result of `described_head`;
     arrays: those that differ between models."""
     described = {
-        "cell": {"name": cell.name or type(cell).__name__, "formula": cell.traced().text, **asdict(cell)},
+        "cell": {"name": cell.name or type(cell).__name__, "formula": cell.traced().text, **plain_fields(cell)},
         "starts": cell.starts,
         "head": head,
         "data": data.digest,

@@ -10,7 +10,7 @@ from dataclasses import asdict, fields, is_dataclass, replace
 import numpy as np
 
 from fastrnn.cells.base import Cell, cells
-from fastrnn.checkpoint import read_sealed, sealed
+from fastrnn.checkpoint import plain_fields, read_sealed, sealed
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 from fastrnn.formula.graph import symbol, text
@@ -49,7 +49,7 @@ def write_fits(path, fits, overwrite=False):
     header = {
         "kind": FITS_KIND,
         "format": 1,
-        "cell": {"name": _name_of(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
+        "cell": {"name": _name_of(fits.cell), "formula": fits.cell.traced().text, **plain_fields(fits.cell)},
         "head": described_head(fits.head, recipe.net.sizes.outputs),
         "options": list(fits.options),
         "config": asdict(fits.config),
@@ -126,7 +126,7 @@ def _check_formula(path, kind, description, formula):
 def described_head(head, outputs):
     """Return the name and the fields of a head; of one that is not fastrnn's, whose name does not say them, its
     formulas, too."""
-    found = {"name": _name_of(head), **(asdict(head) if is_dataclass(head) else {})}
+    found = {"name": _name_of(head), **(plain_fields(head) if is_dataclass(head) else {})}
     formula = own_head_formula(head, outputs)
     return found if formula is None else {**found, "formula": formula}
 

@@ -244,4 +244,5 @@ def _skewed(task, seed):
     """Return (x, y) of sequences with long runs."""
     rng = np.random.Generator(np.random.Philox(key=[seed, streams.SAMPLE_STREAM]))
     planes = planes_of(skewed(2**task.input_size, SKEWED_SEQUENCES, SKEWED_STEPS, rng), task.input_size)
-    return tuple(unpacked_bits(each, SKEWED_SEQUENCES).astype(np.float32) for each in (planes, label_words(task, planes)))
+    words = planes, label_words(task, planes)
+    return tuple(unpacked_bits(each, SKEWED_SEQUENCES).astype(np.float32) for each in words)

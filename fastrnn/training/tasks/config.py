@@ -2,8 +2,6 @@
 
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from fastrnn.arguments import POSITIVE, as_dtype, as_number, as_whole, option, set_checked, set_choices
 from fastrnn.heads.sigmoid import BIT_LOSSES
 from fastrnn.initializers import INITIALIZERS
@@ -114,13 +112,8 @@ class TrainConfig:
             object.__setattr__(self, "curriculum", Curriculum(**self.curriculum))
         if not isinstance(self.curriculum, Curriculum | None):
             raise TypeError(f"curriculum: got {self.curriculum!r}, expected a Curriculum or None")
-        given, least = self.optimizer_options, np.finfo(self.dtype).tiny
-        checked = checked_options(self.optimizer, given, "optimizer_options")
-        for name, value in checked:
-            if name in getattr(optimizers()[self.optimizer], "positive", ()) and value < least:
-                got = f"{name}={dict(given)[name]!r}"
-                raise ValueError(f"optimizer_options: got {got}, expected at least {least:.2g} in {self.dtype}")
-        object.__setattr__(self, "optimizer_options", checked)
+        options = checked_options(self.optimizer, self.optimizer_options, "optimizer_options", self.dtype)
+        object.__setattr__(self, "optimizer_options", options)
 
     def build_optimizer(self):
         """Return the optimizer with its options.

@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import asdict
 
-from fastrnn.checkpoint import code_version, description, hash_of, own_formula
+from fastrnn.checkpoint import code_version, description, hash_of, own_formula, plain_fields
 from fastrnn.own_tasks import own_labels
 from fastrnn.simd.host import arithmetic
 
@@ -35,8 +34,10 @@ def check_resumable(run, cell, task, config, data=None):
         raise ValueError("resume: has no training state; expected a Run that train returned, or the file of one")
     for kind, before, now in (("cell", run.model.cell, cell), ("task", run.model.task, task)):
         _check(kind, before and before.name, now and now.name)
-        for name, value in asdict(before).items() if before else ():
-            _check(name, value, getattr(now, name))
+        if before:
+            mine = plain_fields(now)
+            for name, value in plain_fields(before).items():
+                _check(name, value, mine[name])
     before, now = run.state["config"], config.as_dict()
     for name, value in now.items():
         if name not in CHANGEABLE:

@@ -54,7 +54,7 @@ class Case:
         """
         lane = (self.lanes,) if self.own_weights else ()
         rows = self.rows if self.own_weights else -(-self.rows // self.lanes) * self.lanes
-        slots, sums = len(self.own.slots), decide.SUMS if lane else -(-decide.SUMS // self.lanes) * self.lanes
+        slots, sums = len(self.own.slots), decide.ROLE_SUMS if lane else -(-decide.ROLE_SUMS // self.lanes) * self.lanes
         shapes = {"theta": (rows, *lane), "gradient": (parts, rows, *lane), "best": (rows, *lane),
                   "slots": (slots, rows, *lane),
                   "flags": (3, rows), "options": (len(update.OPTIONS) + len(self.own.options), *lane),
@@ -62,7 +62,7 @@ class Case:
                   "active": (1, self.lanes),
                   "progress": (len(decide.PROGRESS), self.lanes), "criteria": (len(decide.CRITERIA), *lane),
                   "sums": (parts, sums, *lane), "norm": (self.lanes, *lane),
-                  "history": (rounds + 1, decide.SUMS, self.lanes)}
+                  "history": (rounds + 1, decide.ROLE_SUMS, self.lanes)}
         blocks = {name: (count, self.lanes) for name, count in self.net.training_arrays(self.x.shape[1]).items()}
         a = self.arrays = {name: aligned_zeros(shape, self.dtype) for name, shape in (shapes | blocks).items()}
         a["theta"][: self.rows] = self.theta if self.own_weights else self.theta[:, 0]

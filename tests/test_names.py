@@ -12,8 +12,6 @@ ALONE = {"check.py", "reference.py", "bench/worker.py"}
 CONTRACT = {"EXAMPLES", "SUMMARY", "arguments", "run", "CONTRACT", "KNOWN", "train", "train_many"}
 # One function on three levels: in formulas, on vectors, on arrays; and the machine that compiles beside its emulator.
 LEVELS = {"exp", "log", "sigmoid", "softplus", "square_root", "tanh", "Int", "Local", "Vector"}
-# Loops for samples in the lanes, models in the lanes and units in the lanes: the same parts, of different layouts.
-LOOPS = {"Arrays", "CALL", "ENDED", "SUMS", "learn_program", "update_program"}
 # A network in files of other libraries, and one as its loops are compiled.
 PAIRS = {"Network"}
 
@@ -36,7 +34,7 @@ def defined_twice(modules):
     """{name: modules} of the names that several of {module: text} define, without those that may."""
     where = defaultdict(list)
     for module, text in modules.items():
-        for name in names_of(text) - CONTRACT - LEVELS - LOOPS - PAIRS if module not in ALONE else ():
+        for name in names_of(text) - CONTRACT - LEVELS - PAIRS if module not in ALONE else ():
             where[name].append(module)
     return {name: found for name, found in where.items() if len(found) > 1}
 

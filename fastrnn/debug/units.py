@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.kernels.recurrent.frame import frame_of
 from fastrnn.kernels.recurrent.layout import named_places
 from fastrnn.kernels.recurrent.units import chunk_outputs
-from fastrnn.kernels.recurrent.units_learn import learn_program
+from fastrnn.kernels.recurrent.units_learn import units_learn_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork, place_of_step
 from fastrnn.kernels.recurrent.update import OPTIONS, Terms
 from fastrnn.kernels.workspace import aligned_zeros
@@ -65,7 +65,7 @@ def _block(net, names, theta, x, y, mask, dtype):
     arrays |= {"y": laid(y), "mask": laid(mask[..., None])}
     words = {"steps": steps, "lengths": np.full(columns, steps), "stride": steps * sizes.inputs, "chunks": chunks,
              "segment": steps}
-    for program in (learn_program(net, Terms(), str(dtype)), _program(net, str(dtype))):
+    for program in (units_learn_program(net, Terms(), str(dtype)), _program(net, str(dtype))):
         program.run(program.frame(**arrays, **words))
 
     def of_units(name, count):

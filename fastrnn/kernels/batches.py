@@ -13,8 +13,8 @@ from typing import NamedTuple
 from fastrnn.kernels.block_data import LAY, Block
 from fastrnn.kernels.combining import COMBINE_WORDS, combine, release, wait
 from fastrnn.kernels.events import CLEAN, DIVERGED, RUNNING, STOPPED
+from fastrnn.kernels.recurrent.block import LEARN_POINTERS, LEARN_WORDS
 from fastrnn.kernels.recurrent.frame import add, copy
-from fastrnn.kernels.recurrent.learn import LEARN_POINTERS, LEARN_WORDS
 from fastrnn.kernels.recurrent.tally import STATISTICS, SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.machine.execute import Program
@@ -28,7 +28,7 @@ _RATE = OPTIONS.index("rate")
 
 class Shared(NamedTuple):
     """What threads share: theta, previous (R,): weights, and those before the last update; gradients (groups, R), of
-    which the first becomes that of the batch; rows: vectors in R; sums (groups, L) of fastrnn.kernels.recurrent.learn;
+    which the first becomes that of the batch; rows: vectors in R; sums (groups, L) of fastrnn.kernels.recurrent.block;
     outputs (groups, L); the frame of the update of the same; options (rows, 1); bad (1, L): no number where a weight is
     not finite; statistics: of a batch; result (2): updates made, and why no more; clean (1): samples since the last
     mistake; tree: of fastrnn.kernels.combining; drawn (1): draws of groups in this call."""
@@ -52,7 +52,7 @@ class Shared(NamedTuple):
 class Thread(NamedTuple):
     """All that one thread works on. lay: the frame of the source's; block: that it fills; seed: of the data;
     batch_size, size: samples in an update and in a block; groups: of blocks; learn: the frame of
-    fastrnn.kernels.recurrent.learn."""
+    fastrnn.kernels.recurrent.block."""
 
     lay: Integers
     block: Block
@@ -68,13 +68,13 @@ class Thread(NamedTuple):
 # never); rates: the address of the learning rates, float64, of each of `updates` updates; history: of (updates, 4),
 # float64, the STATISTICS of each; stop: of an int64 that is not 0 where the call is to end; thread: number of the
 # thread, of `threads`; learning: 0 where only the gradient and the statistics of one batch are computed.
-CALL = ("step", "patience", "rates", "updates", "history", "stop", "thread", "threads", "learning")
+BATCHES_CALL = ("step", "patience", "rates", "updates", "history", "stop", "thread", "threads", "learning")
 
 
 @functools.cache
 def batches_program(dtype, lanes):
     """Return the Program that makes updates until the rates run out, the batches stay clean, loss or weights are not
-    finite, or stop[0] is not 0; on a frame of CALL and a Thread.
+    finite, or stop[0] is not 0; on a frame of BATCHES_CALL and a Thread.
 
     Before the call, shared.drawn, shared.result and the tree's number of sums are 0, and shared.options have the first
     rate. shared.result becomes (updates made, why). After DIVERGED, theta is what it was before the last update made;
@@ -112,7 +112,7 @@ def batches_program(dtype, lanes):
             wait(m, shared.tree, number + 1)
             leave(m.read(shared.result, 1).equals(RUNNING).equals(0))
 
-    return Program(kernel, (*CALL, *COMBINE_WORDS, *words_of(Thread)), dtype, lanes, "")
+    return Program(kernel, (*BATCHES_CALL, *COMBINE_WORDS, *words_of(Thread)), dtype, lanes, "")
 
 
 def stopped(m):

@@ -14,7 +14,7 @@ from fastrnn.kernels.events import CLEAN, DIVERGED, ENDED, RUNNING
 from fastrnn.kernels.feed import LAY_LANES, Feed
 from fastrnn.kernels.model_lanes import Lanes, keep
 from fastrnn.kernels.model_queue import Ended, Queue, Walk, settle
-from fastrnn.kernels.recurrent.learn import LEARN_WORDS
+from fastrnn.kernels.recurrent.block import LEARN_WORDS
 from fastrnn.kernels.recurrent.tally import SUMS, TALLY_WORDS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.machine.execute import Program
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     y_bytes: int
 
 
-class Arrays(NamedTuple):
+class GroupArrays(NamedTuple):
     """A group's: weights theta (rows, L), slots (slot_count, rows, L), running (running_count, L) of the optimizer,
     active (1, L); options (settings, L); open, patience and streak of fastrnn.kernels.recurrent.tally; before (open and
     streak, L): as they were before a batch of several blocks."""
@@ -64,7 +64,7 @@ class Arrays(NamedTuple):
 
 class Models(NamedTuple):
     """A group: the frame of the source's lay_lanes; what lanes draw from, the present Block of samples; the frames of
-    the programs of fastrnn.kernels.recurrent.learn, all that lies in lanes, the queue and the judge of its models, and
+    the programs of fastrnn.kernels.recurrent.block, all that lies in lanes, the queue and the judge of its models, and
     those that ended."""
 
     lay: Integers
@@ -73,7 +73,7 @@ class Models(NamedTuple):
     plan: Plan
     learn: Integers
     update: Integers
-    arrays: Arrays
+    arrays: GroupArrays
     lanes: Lanes
     queue: Queue
     ended: Ended
@@ -84,12 +84,15 @@ class Models(NamedTuple):
 # decided on. factors: the address of the schedule's (L, updates), float64, if there is one; then every decision ends
 # the call. now: the bits of a float64, seconds, of the models that begin. stop: the address of an int64 that is not 0
 # once the call must end, from outside. made: becomes the updates made.
-CALL = ("updates", "factors", "now", "stop", "made")
+MODELS_CALL = ("updates", "factors", "now", "stop", "made")
 
 
 @functools.cache
 def models_program(dtype, lanes):
-    """Return the Program that makes updates of a group, a frame of CALL and Models; lanes.event says what ended it."""
+    """Return the Program that makes updates of a group, on a frame of MODELS_CALL and Models.
+
+    lanes.event says what ended it.
+    """
 
     def kernel(m):
         group, updates, made = record_of(m, Models), m.word("updates"), m.local(0)
@@ -102,7 +105,7 @@ def models_program(dtype, lanes):
                 made.set(made.get() + _until_event(m, group, updates - made.get()))
         m.set_word("made", made.get())
 
-    return Program(kernel, (*CALL, *words_of(Models)), dtype, lanes, "")
+    return Program(kernel, (*MODELS_CALL, *words_of(Models)), dtype, lanes, "")
 
 
 def _one_update(m, group, made):

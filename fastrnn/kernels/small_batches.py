@@ -106,12 +106,13 @@ class SmallBatches(NamedTuple):
 
 # seed: of the data; step: the first one; patience, rates, updates, history and learning: as those of
 # fastrnn.kernels.batches; made and why become the updates made and why no more.
-CALL = ("seed", "step", "patience", "rates", "updates", "history", "learning", "made", "why")
+SMALL_CALL = ("seed", "step", "patience", "rates", "updates", "history", "learning", "made", "why")
 
 
 @functools.cache
 def small_batches_program(dtype, lanes):
-    """Return the Program that makes updates as fastrnn.kernels.batches does; on a frame of CALL and SmallBatches."""
+    """Return the Program that makes updates as fastrnn.kernels.batches does, on a frame of SMALL_CALL and SmallBatches.
+    """
 
     def kernel(m):
         own = record_of(m, SmallBatches)
@@ -131,7 +132,7 @@ def small_batches_program(dtype, lanes):
         for _ in m.when(m.word("why").equals(DIVERGED).equals(0)):
             m.write(own.clean, 0, clean.get())
 
-    return Program(kernel, (*CALL, *words_of(SmallBatches)), dtype, lanes, "")
+    return Program(kernel, (*SMALL_CALL, *words_of(SmallBatches)), dtype, lanes, "")
 
 
 def _learn(m, own, sample, present, row):

@@ -22,7 +22,7 @@ CRITERIA = (
 )
 # Rows of sums over a round: losses and correct steps, each of training, validation and test sequences.
 ROLES = 3
-SUMS = 2 * ROLES
+ROLE_SUMS = 2 * ROLES
 
 
 def _begin(m, frame):
@@ -53,8 +53,8 @@ def decide(m, net, frame, every, entry, plateau=False):
         return net.weight(m, frame.sums, role)
 
     active = m.load(frame.active, 0)
-    for row in range(SUMS):
-        m.store(frame.history, entry * SUMS + row, total(row))
+    for row in range(ROLE_SUMS):
+        m.store(frame.history, entry * ROLE_SUMS + row, total(row))
     train, validation = total(0) * criterion("train_scale"), total(1) * criterion("validation_scale")
     # Without validation sequences the training loss says which weights are best.
     validation = m.select(criterion("validation_scale") > 0.0, validation, train)

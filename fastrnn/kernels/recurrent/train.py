@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 from fastrnn.kernels.combining import COMBINE_WORDS, COMBINED, TREE_SIZE, combine, release, wait
 from fastrnn.kernels.recurrent.block import run_block
-from fastrnn.kernels.recurrent.decide import PROGRESS, ROLES, SUMS, decide
+from fastrnn.kernels.recurrent.decide import PROGRESS, ROLE_SUMS, ROLES, decide
 from fastrnn.kernels.recurrent.frame import add, clear, frame_of, vectors_of
 from fastrnn.kernels.recurrent.gathered import GATHERED_ARRAYS, GATHERED_SOURCES, gathered
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
@@ -76,10 +76,10 @@ TRAIN_WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop"
 # done, as bits, whose lanes nobody took, and their number; whether the call is over after this round (1), or before its
 # end (2); models that began; and two numbers of `succeed`.
 DRAWN = TREE_SIZE
-ENDED, ROUND, ROUNDS_MADE, EVALUATIONS, DONE, IDLE, OVER, BEGAN, LEFT, PLACE = range(DRAWN + 16, DRAWN + 26)
+HAS_ENDED, ROUND, ROUNDS_MADE, EVALUATIONS, DONE, IDLE, OVER, BEGAN, LEFT, PLACE = range(DRAWN + 16, DRAWN + 26)
 COUNTERS = DRAWN + 32
 # Those that are 0 where a call begins.
-OF_A_CALL = [COMBINED, DRAWN, ENDED]
+OF_A_CALL = [COMBINED, DRAWN, HAS_ENDED]
 
 
 def train_program(net, optimizer, terms, dtype, lanes):
@@ -103,7 +103,7 @@ def train_program(net, optimizer, terms, dtype, lanes):
                     for _ in m.when(item.has(FRESH).both(learning)):
                         clear(m, own.gradient, vectors_of(net, net.table.count, m.lanes))
                     for _ in m.when(item.has(FRESH).both(evaluating)):
-                        clear(m, own.sums, vectors_of(net, SUMS, m.lanes))
+                        clear(m, own.sums, vectors_of(net, ROLE_SUMS, m.lanes))
                     goes_on = m.read(m.integers("stop"), 0).equals(0)
                     for _ in m.when(learning.either(counting).both(goes_on)):
                         block = gathered(m, net, item) if terms.gathered else item.block()
@@ -119,8 +119,8 @@ def train_program(net, optimizer, terms, dtype, lanes):
                     for _ in m.when(m.word("complete")):
                         m.set_word("complete", 0)
                         # Where a thread has left out a block since it saw `stop`, this one sees it, too.
-                        m.write(counters, ENDED, m.read(m.integers("stop"), 0))
-                        for _ in m.when(m.read(counters, ENDED).equals(0)):
+                        m.write(counters, HAS_ENDED, m.read(m.integers("stop"), 0))
+                        for _ in m.when(m.read(counters, HAS_ENDED).equals(0)):
                             _finish(m, net, optimizer, frame, terms, item, evaluating)
                             for _ in m.when(item.has(ROUND_END)):
                                 _count_round(m, net, frame)
@@ -128,8 +128,8 @@ def train_program(net, optimizer, terms, dtype, lanes):
                                 m.write(counters, ROUNDS_MADE, m.read(counters, ROUNDS_MADE) + 1)
                         release(m, counters, sums)
                     wait(m, counters, sums)
-                    leave(m.read(counters, ENDED).either(m.integer(1).below(m.read(counters, OVER))))
-            stop(m.read(counters, OVER).either(m.read(counters, ENDED)))
+                    leave(m.read(counters, HAS_ENDED).either(m.integer(1).below(m.read(counters, OVER))))
+            stop(m.read(counters, OVER).either(m.read(counters, HAS_ENDED)))
 
     text = f"{net.text} {net.span} | {optimizer.text} {terms}"
     return Program(kernel, (*TRAIN_POINTERS, *TRAIN_WORDS), dtype, lanes, text)
@@ -167,7 +167,7 @@ def _draw(m, counters):
 
 def _of_part(m, net, frame, part):
     """The frame with the gradient and the sums of a part."""
-    places = {"gradient": net.table.count, "sums": SUMS}
+    places = {"gradient": net.table.count, "sums": ROLE_SUMS}
     # As addresses: offsets of pointers would enter into each place of a gradient, and take some 3 % longer.
     own = {
         name: m.as_pointer(m.word(name) + part * (vectors_of(net, count, m.lanes) * m.lanes * m.bytes))
@@ -256,7 +256,7 @@ def _end(m, net, optimizer, frame, done):
 def _add_sums(m, net, sums, parts):
     """Add to the sums of the first part those of the others, one part after the other: where the parts of one role
     begin depends on other models."""
-    rows = vectors_of(net, SUMS, m.lanes)
+    rows = vectors_of(net, ROLE_SUMS, m.lanes)
     for part in m.range(parts, 1):
         add(m, sums, m.part(sums, part * (rows * m.lanes)), rows)
 

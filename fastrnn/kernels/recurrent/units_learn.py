@@ -25,7 +25,7 @@ UNITS_UPDATE_POINTERS = (
 )
 
 
-def learn_program(net, terms, dtype):
+def units_learn_program(net, terms, dtype):
     """The Program that computes the gradient of a few samples, and adds loss and wrong outputs of each to sums (C, 2).
     """
 
@@ -53,7 +53,7 @@ def learn_program(net, terms, dtype):
     return Program(kernel, (*UNITS_POINTERS, *UNITS_WORDS), dtype, net.lanes, f"{net.text} | {terms}")
 
 
-def update_program(net, optimizer, terms, dtype):
+def units_update_program(net, optimizer, terms, dtype):
     """Return the Program that makes one update, from weights `theta` to weights `following`."""
 
     def kernel(m):

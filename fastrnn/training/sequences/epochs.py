@@ -144,11 +144,11 @@ class Epochs:
 
         for table, arrays in lists:
             self._execute(table, 1, self.recipe.config.every, prepare if count > 0 else None)
-            if self.counters[loops.ENDED]:
+            if self.counters[loops.HAS_ENDED]:
                 self._give_up(kept, before, table)
             # Afterwards no kernel reads them.
             del arrays
-            if self.counters[loops.ENDED] or self.counters[loops.OVER] > 1:
+            if self.counters[loops.HAS_ENDED] or self.counters[loops.OVER] > 1:
                 break
 
     def _left(self, starts):

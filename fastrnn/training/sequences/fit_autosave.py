@@ -10,7 +10,7 @@ from dataclasses import asdict
 import numpy as np
 
 from fastrnn.checkpoint import hash_of, plain_fields, read_sealed, sealed
-from fastrnn.kernels.recurrent.decide import SUMS
+from fastrnn.kernels.recurrent.decide import ROLE_SUMS
 from fastrnn.training.sequences.job import ENDS, FitResult
 from fastrnn.training.sequences.lanes import Lane
 from fastrnn.training.tasks.autosave import TrainingAutosave
@@ -81,7 +81,7 @@ def _arrays(many, held):
     out = {
         "done": np.array(rows, np.int64).reshape(-1, 5),
         "done.best": np.array([each.best for each in taken], dtype).reshape(-1, width),
-        "done.history": np.concatenate([np.zeros((0, SUMS), dtype), *(each.history for each in taken)]),
+        "done.history": np.concatenate([np.zeros((0, ROLE_SUMS), dtype), *(each.history for each in taken)]),
     }
     if lanes:
         out["lanes"] = np.array(

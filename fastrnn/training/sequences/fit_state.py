@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.kernels.recurrent.decide import SUMS
+from fastrnn.kernels.recurrent.decide import ROLE_SUMS
 from fastrnn.training.sequences.division import means_of
 
 
@@ -35,7 +35,7 @@ class FitState:
             raise IndexError(f"i: got {i!r}, expected a model from 0 to {self.models - 1}")
         (many, job), = found
         parts = [self._taken[i].history] if i in self._taken else self._lanes.get(i, (job, []))[1]
-        sums = np.concatenate([np.zeros((0, SUMS)), *parts])
+        sums = np.concatenate([np.zeros((0, ROLE_SUMS)), *parts])
         means = means_of(sums, [job.division], [len(sums)])
         epochs = np.arange(len(means)) * many.recipe.config.every
         return {"epoch": epochs, "loss": means[:, 0], "accuracy": means[:, 1]}

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from fastrnn.interrupt import deferred_interrupt
-from fastrnn.kernels.recurrent.decide import SUMS
+from fastrnn.kernels.recurrent.decide import ROLE_SUMS
 from fastrnn.threads import on_threads
 from fastrnn.training.sequences.fit_state import FitState
 from fastrnn.training.sequences.lanes import left_behind
@@ -159,7 +159,7 @@ class Fitting:
 
     def _size(self):
         """Return the approximate number of bytes of a checkpoint."""
-        sizes = ((many.recipe.rows * len(many.jobs), SUMS * many.evaluations) for many in self.manys)
+        sizes = ((many.recipe.rows * len(many.jobs), ROLE_SUMS * many.evaluations) for many in self.manys)
         return self.manys[0].recipe.dtype.itemsize * sum(map(sum, sizes))
 
     def _save(self, deposits):

@@ -1,6 +1,6 @@
 """The words and the arrays that a Program reads."""
 
-from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, SUMS
+from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLE_SUMS
 from fastrnn.kernels.recurrent.frame import vectors_of
 from fastrnn.kernels.workspace import aligned_zeros
 
@@ -40,11 +40,11 @@ def group_shapes(recipe, slots, evaluations):
         "running": (max(1, len(optimizer.running)), slots),
         "factor": (1, slots),
         "criteria": (len(CRITERIA), slots),
-        "sums": of_parts(recipe, SUMS, 1),
+        "sums": of_parts(recipe, ROLE_SUMS, 1),
         "norm": (lanes, slots),
         "active": (1, lanes),
         "progress": (len(PROGRESS), lanes),
-        "history": (evaluations, SUMS, lanes),
+        "history": (evaluations, ROLE_SUMS, lanes),
     }
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from fastrnn.kernels.recurrent import train as loops
-from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
+from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLE_SUMS, ROLES
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.frame import Frame, group_shapes, of_parts
 from fastrnn.training.sequences.job import FIRST_PROGRESS, criteria_of, results_of
@@ -233,7 +233,7 @@ class FitGroup(Frame):
         """Let the frame point to a table of blocks; return the number of threads that can share them."""
         place = loops.ITEM.index("learned")
         learned, parts = table[:, place : place + 2].max(0).tolist()
-        for name, numbers, count in (("gradient", self.recipe.rows, learned), ("sums", SUMS, max(learned, parts))):
+        for name, numbers, count in (("gradient", self.recipe.rows, learned), ("sums", ROLE_SUMS, max(learned, parts))):
             if len(self.arrays[name]) < count:
                 self.allocate(name, of_parts(self.recipe, numbers, count))
         self.set_words(blocks=table, count=len(table), rounds=rounds, every=every, threads=1)

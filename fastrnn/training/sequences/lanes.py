@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.recurrent.decide import PROGRESS, SUMS
+from fastrnn.kernels.recurrent.decide import PROGRESS, ROLE_SUMS
 from fastrnn.training.sequences.job import FitResult
 
 
@@ -36,7 +36,7 @@ def lane_of(group, slot):
     """Return the Lane of the model in a slot of a FitGroup."""
     arrays, rows = group.arrays, group.recipe.rows
     columns = {name: arrays[name][:rows, slot].copy() for name in ("theta", "best")}
-    history = np.concatenate([*group.parts[slot], np.zeros((0, SUMS), group.recipe.dtype)])
+    history = np.concatenate([*group.parts[slot], np.zeros((0, ROLE_SUMS), group.recipe.dtype)])
     return Lane(
         **columns,
         slots=arrays["slots"][:, :rows, slot].copy(),
@@ -66,6 +66,6 @@ def put_lane(group, slot, job, lane):
 def left_behind(job, lane, stopped):
     """Return the FitResult of an unfinished model; lane: its Lane, or None if it has not begun."""
     if lane is None:
-        return FitResult(job, job.weights, np.zeros((0, SUMS)), 0, 0, stopped)
+        return FitResult(job, job.weights, np.zeros((0, ROLE_SUMS)), 0, 0, stopped)
     best_round = int(lane.progress[PROGRESS.index("best_round")])
     return FitResult(job, lane.best, lane.history, best_round, lane.updates, stopped)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.kernels.block_data import block_for
-from fastrnn.kernels.ensemble import Arrays, Models, Plan, models_program
+from fastrnn.kernels.ensemble import GroupArrays, Models, Plan, models_program
 from fastrnn.kernels.events import BEGIN, DIVERGED, LEAVE, NEXT, RUINED, RUNNING
 from fastrnn.kernels.feed import feed_for, lanes_layer_for
 from fastrnn.kernels.model_lanes import lanes_for_models
@@ -84,8 +84,10 @@ class RunGroup:
         block, arrays, programs = self.block, self.arrays, (recipe.learn, recipe.update)
         given = {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
         frames = frames_for(programs, arrays | given, net, recipe.config, recipe.steps)
-        counts = rows, len(names.slots), len(names.running), len(arrays["options"])
-        own, self.plan = Arrays(*(arrays[name] for name in Arrays._fields[: -len(counts)]), *counts), self._plan()
+        counts = {"rows": rows, "slot_count": len(names.slots), "running_count": len(names.running),
+                  "settings": len(arrays["options"])}
+        own = GroupArrays(**{name: arrays[name] for name in GroupArrays._fields if name not in counts}, **counts)
+        self.plan = self._plan()
         self.ended = ended_for(lanes)
         # Without a Tree it is never used.
         self.walk = Walk(tree.frame, tree.theta) if tree else Walk(np.zeros(len(WALK), np.int64), np.zeros(1, dtype))

@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.caches import nearest_bytes
 from fastrnn.kernels.model_queue import CALLER, NOBODY, Queue
-from fastrnn.kernels.recurrent.learn import learn_program, update_program
+from fastrnn.kernels.recurrent.block import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.networks import columns_for, lanes_for, places_of
 from fastrnn.training.tasks.engine import network_for, optimizer_of, options_of, terms_of

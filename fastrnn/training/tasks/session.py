@@ -11,7 +11,7 @@ from fastrnn.kernels.batches import Shared, Thread, batches_program
 from fastrnn.kernels.block_data import block_for, layer_for
 from fastrnn.kernels.combining import COMBINED, MOST_PARTS, TREE_SIZE
 from fastrnn.kernels.events import CLEAN, DIVERGED, ENDED, RUNNING
-from fastrnn.kernels.recurrent.learn import learn_program, update_program
+from fastrnn.kernels.recurrent.block import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
 from fastrnn.machine.records import values_of

@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.heads.base import traced as traced_head
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.recurrent.layout import Sizes
-from fastrnn.kernels.recurrent.units_learn import learn_program, update_program
+from fastrnn.kernels.recurrent.units_learn import units_learn_program, units_update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
 from fastrnn.kernels.small_batches import SmallBatches, samples_for, samples_layer_for, small_batches_program
 from fastrnn.machine.records import values_of
@@ -31,8 +31,8 @@ class SmallSession(BaseSession):
         places = {name: places[name] for name in weights_that_learn(cell)}
         super().__init__(net, places, cell, source, steps, config)
         self.programs = (
-            learn_program(net, self.terms, config.dtype),
-            update_program(net, self.optimizer, self.terms, config.dtype),
+            units_learn_program(net, self.terms, config.dtype),
+            units_update_program(net, self.optimizer, self.terms, config.dtype),
         )
         self.samples = samples_for(net.sizes, steps, self.dtype, lanes, config.batch_size)
         self.batches = self._batches(weights)

@@ -212,6 +212,30 @@ def test_ctrl_c_at_any_step_leaves_no_lock_on_a_file(tmp_path, work):
     assert tried > 20
 
 
+def test_where_ctrl_c_ends_the_waiting_for_a_thread_that_writes_that_thread_releases_the_file(tmp_path):
+    path, writing, go = tmp_path / "run.safetensors", threading.Event(), threading.Event()
+
+    def content():
+        writing.set()
+        assert go.wait(30)
+        return b"whole"
+
+    kept = Autosave(path)
+    thread = threading.Thread(target=kept.write, args=(content,))
+    thread.start()
+    assert writing.wait(30)
+    pressed = threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        pressed.start()
+        kept.close()
+    go.set()
+    thread.join()
+    with contextlib.closing(locked(path)) as file:
+        assert file
+    kept.write(lambda: b"too late")
+    assert path.read_bytes() == b"whole"
+
+
 class PressedTwice:
     """Ctrl-C comes while it is taken away, and again as the first one is put off."""
 

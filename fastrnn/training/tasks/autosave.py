@@ -54,6 +54,8 @@ class Autosave:
         with self._lock:
             if not self._lost:
                 self._write(content, time.perf_counter() if began is None else began)
+            if self._lost:  # closed meanwhile, by who may not have waited
+                self._let_go()
 
     def _write(self, content, began):
         try:
@@ -83,9 +85,9 @@ class Autosave:
             self._let_go()
 
     def close(self):
-        """Release the file."""
+        """Release the file; where Ctrl-C ends the waiting for a thread that writes it, that thread does."""
+        self._lost = True
         with self._lock:
-            self._lost = True
             self._let_go()
 
     def _let_go(self):

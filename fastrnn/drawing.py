@@ -54,10 +54,12 @@ def title_of(model):
 
 
 def title_of_fits(fits):
-    """Return `choices: GRU network with 2 units, seed 5`: the name of the data, if they have one, the network and the
-    seed of Fits; of several `choices: GRU, 1 to 4 units, 12 models`."""
+    """Return `choices: GRU network with 2 units, s1, seed 5`: the name of the data, if they have one, the network, the
+    value of a group if it was fitted to one, and the seed of Fits; of several `choices: GRU, 1 to 4 units, 12 models`.
+    """
     if len(fits) == 1:
-        return after_data(fits, f"{fits.cell.described()}, seed {fits.seeds[0]}")
+        own = "".join(f", {short_name(values[0])}" for values in fits.groups.values())
+        return after_data(fits, f"{fits.cell.described()}{own}, seed {fits.seeds[0]}")
     sizes = sorted({int(fits.hidden_size.min()), int(fits.hidden_size.max())})
     units = f"{' to '.join(map(str, sizes))} unit{'s' * (sizes != [1])}"
     return after_data(fits, f"{type(fits.cell).__name__}, {units}, {len(fits):,} models")

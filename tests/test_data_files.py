@@ -170,7 +170,8 @@ WRONG = {
         "a long field": ("a,b\n1,%s\n" % ("9" * 200_000), dict(inputs="a"), "line 2: field larger than field limit"),
         "column twice": ("a,a\n1,2\n", dict(inputs="a"), "inputs: the table has 2 columns 'a'"),
     },
-    "a.xls": {"ending": ("", dict(inputs="a"), "got the ending '.xls', known: .csv")},
+    "a.xls": {"ending": ("", dict(inputs="a"), "got the ending '.xls', known: .csv, .tsv, .txt, .parquet, .pq, "
+                          ".npz; save it as .csv, or give a pandas frame to Sequences.from_table")},
     "a.parqet": {"ending": ("", dict(inputs="a"), "got the ending '.parqet', did you mean '.parquet'?")},
     "a.parquet": {"no Parquet": (b"PAR1", dict(inputs="a"), "expected a Parquet file")},
     "a.npz": {

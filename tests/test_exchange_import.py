@@ -251,7 +251,11 @@ def test_the_command(call, here):
     fastrnn.export(fit_of(NETWORKS["rtneural"]), "net.json", format="rtneural")
     status, out, _ = call("import", "net.json", "net.safetensors", "--format", "rtneural")
     assert status == 0
-    assert out == f"saved net.safetensors: {AFTER!r}, 2 inputs, 3 outputs, head sigmoid\n"
+    said = f"saved net.safetensors: {AFTER!r}, 2 inputs, 3 outputs, head sigmoid\n"
+    assert out.replace("\n  ", " ") == said
+    fastrnn.export(fit_of(NETWORKS["nam"]), "net.nam")
+    out = call("import", "net.nam", "audio.safetensors")[1]
+    assert "2 inputs, 1 output, head" in out.replace("\n  ", " ") and max(map(len, out.splitlines())) <= 80
     assert call("export", "net.safetensors", "net.h")[0] == 0
     for words, message in (
         (["net.json", "b"], "net.json: .json is the ending of several formats, name one: coreaudioml, rtneural"),

@@ -105,7 +105,7 @@ def test_nested_folds_give_the_selection_of_cross_validate_and_pictures(call, he
     # What is used from here on is the choice of the folds, fitted to all sequences.
     point, epochs = expected.choice()
     said = f"refit to all sequences: 2 units, l1 {point['l1']:g}, {epochs} epochs; test loss of what each fold chose: "
-    assert said + f"{expected.estimate().test_loss:.4f} ± " in out
+    assert said + f"{expected.estimate().test_loss:.4f} ± " in out.replace("\n  ", " ")
     assert f"R{said[1:]}" in here.joinpath("out/report.md").read_text()
     made = rows_of(call("predict", "out", "choices.csv")[1])
     p = expected.best.predict(data)
@@ -194,7 +194,7 @@ def test_evaluate_prints_the_scores_of_an_independent_network(call, fitted):
     assert [line.split() for line in out.splitlines()[-5:-3]] == [
         [str(n), *map(str, row)] for n, row in enumerate(counts)
     ]
-    assert "model: 1, 2 units, seed 1" in out and "these are the sequences that it was fitted to" in out
+    assert "model: 1, 2 units, seed 1" in out and "note: fitted to these sequences, those of validation and" in out
     lines = call("evaluate", "runs/choices", "choices.csv", "--model", "all")[1].splitlines()
     assert len(lines) == 4 and lines[2].split()[:4] == ["1", "2", "1", expected["loss"]]
 

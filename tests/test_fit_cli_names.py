@@ -1,6 +1,7 @@
 """What tables, names and seeds of `fastrnn fit` may be at most: odd names, the last seeds, targets that are missing."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -53,3 +54,26 @@ def test_values_of_columns_are_printed_as_text(call, here):  # noqa: F811
     assert row.isprintable() and cells[2].strip() == r"\x1b[31m\|s2" and len(cells) == len(head.split("|"))
     status, out, err = call("evaluate", "runs/odd", "choices.csv", "--model", 0)
     assert status == 2 and err.rstrip("\n").isprintable() and "has no row of subject" in err
+
+
+def test_a_name_with_a_comma_is_in_quotes(call, here):  # noqa: F811
+    text = here.joinpath("choices.csv").read_text()
+    here.joinpath("comma.csv").write_text(text.replace(",a,", ',"a, s",', 1))
+    columns = ("--inputs", 'b,"a, s"', *COLUMNS[2:])
+    assert call("fit", "comma.csv", *columns, *QUICK, "--seeds", 1)[0] == 0
+    given = json.loads(here.joinpath("runs/comma/columns.json").read_text())
+    assert given["inputs"] == ["b", "a, s"] == given["names"]
+    assert call("evaluate", "runs/comma", "comma.csv")[0] == 0
+    _, out, err = call("fit", "comma.csv", "--inputs", "b,a, s", *COLUMNS[2:])
+    assert (out, err) == ("", "fastrnn: comma.csv: --inputs: no column 'a': did you mean 'a, s'?\n")
+
+
+def test_results_fit_a_terminal_of_80_columns(call, here):  # noqa: F811
+    os.rename("choices.csv", "choices-of-twelve-sessions.csv")
+    quick = (*QUICK[:-1], "png", "--seeds", 1, "--cv", "3x2")
+    _, out, err = call("fit", "choices-of-twelve-sessions.csv", *COLUMNS, *quick)
+    assert err == "" and all(len(line) <= 80 for line in out.splitlines()[:-1])
+    assert "saved runs/choices-of-twelve-sessions: " in out
+    out = call("evaluate", "runs/choices-of-twelve-sessions", "choices-of-twelve-sessions.csv")[1]
+    assert "note: fitted to these sequences; report.md has the loss to expect on others\n" in out
+    assert all(len(line) <= 80 for line in out.splitlines())

@@ -61,7 +61,7 @@ def test_analysis_takes_one_fit(fit):
     assert len(analysis.phase_portrait(fit, DATA, points=5).states) == 25
     assert 0 < analysis.permutation_baseline(fit, DATA, permutations=20).p <= 1
     made = analysis.simulate(fit, lambda choices: np.stack([choices, choices], -1), [0, 0], 3)
-    assert made.choices.shape == (1, 1, 3)
+    assert made.choices.shape == (1, 1, 3) and repr(made) == "Simulation(1 model, 1 session of 3 steps)"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,8 @@ def test_analysis_takes_one_fit(fit):
         (train, {"each": "who"}, "train: each is an option of train_many; it makes one model for each value"),
         (train, {"seed": -1}, "seed: got -1, expected an integer of at least 0"),
         (train, {"seed": 2**63}, "seed: got 9223372036854775808, expected an integer below 2**63"),
-        (train_many, {"seed": 1}, "train_many: seed is an option of tasks and arrays, not of Sequences"),
+        (train_many, {"seed": 1}, "train_many: seed is an option of tasks and arrays, not of Sequences; it is called "
+         "seeds here"),
         (train_many, {"resume": 1}, "train_many: resume is an option of tasks and arrays, not of Sequences"),
         (train, {"task": tasks.Addition(4)}, "task: got one, and data as well; expected one of them"),
     ],

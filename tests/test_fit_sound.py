@@ -98,7 +98,7 @@ def test_standardisation_comes_from_the_segments_that_train(call, here):  # noqa
     (own,) = json.loads((here / "o/columns.json").read_text())["encoder"]["encodings"]
     assert 0 < len(trained) < data.steps
     np.testing.assert_allclose([own["mean"], own["scale"]], [trained.mean(), trained.std()], rtol=1e-12)
-    assert call("evaluate", "o", "choices.csv")[1].count("note: these are the sequences") == 1
+    assert call("evaluate", "o", "choices.csv")[1].count("note: fitted to these sequences") == 1
 
 
 def test_tables_and_arrays_are_cut_as_segments_are(call, here):  # noqa: F811
@@ -109,7 +109,7 @@ def test_tables_and_arrays_are_cut_as_segments_are(call, here):  # noqa: F811
     options = {"epochs": 20, "evaluate_every": 5, "learning_rate": 0.05}
     alone = train_many(GRU(2), data, roles=split(data, 0.2), head=Linear("esr"), **options)
     assert made.weights(0)["w_hh"].tobytes() == alone.weights(0)["w_hh"].tobytes()
-    assert call("evaluate", "o", "choices.csv")[1].count("note: these are the sequences") == 1
+    assert call("evaluate", "o", "choices.csv")[1].count("note: fitted to these sequences") == 1
     said = call("fit", "choices.csv", *COLUMNS, "--loss", "esr", "--output", "p")[2]
     assert said == "fastrnn: --loss: is of real targets, but these are classes: leave it out, or give --kind reals\n"
     np.savez("a.npz", x=data.x, y=data.y, offsets=data.offsets)

@@ -218,7 +218,7 @@ def test_the_command_writes_a_page_with_the_proof_beside_the_model(adder, tmp_pa
     model.save("net.safetensors")
     found.save("net-certificate.safetensors")
     assert main(["page", "net.safetensors", "net.html"]) == 0
-    assert "with the boxes of net-certificate.safetensors; open it" in capsys.readouterr().out
+    assert "with the boxes of net-certificate.safetensors;\n  open it" in capsys.readouterr().out
     assert data_of((tmp_path / "net.html").read_text())["boxes"] is not None
     fit, _ = fitted()
     fit.save("fit.safetensors")

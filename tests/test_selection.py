@@ -81,6 +81,7 @@ def test_means_and_choices_are_those_of_numpy(draw):
         assert row.likelihood == pytest.approx(np.exp(-row.test_loss)) and row.folds == OUTER
     chosen = np.stack(np.unravel_index(of_outer.reshape(6, OUTER).argmin(0), (2, 3)), -1)
     assert made.estimate()[:2] == pytest.approx(expected(chosen))
+    assert {type(number) for number in made.estimate()} == {float, int}
     whole = (losses * steps).sum((-2, -1)) / steps.sum()
     n, k = np.unravel_index(whole.argmin(), whole.shape)
     point, made_epochs = made.choice()

@@ -11,6 +11,7 @@ from fastrnn.arguments import as_integer
 from fastrnn.data.allowed import as_mask, check_some
 from fastrnn.training.sequences.one import as_fits
 from fastrnn.training.sequences.outputs import states_of_sequences
+from fastrnn.wording import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,8 @@ class Simulation:
 
     def __repr__(self):
         models, sessions, steps = self.x.shape[:3]
-        return f"Simulation({models:,} models, {sessions:,} sessions of {steps:,} steps)"
+        sizes = f"{counted(models, 'model')}, {counted(sessions, 'session')} of {counted(steps, 'step')}"
+        return f"Simulation({sizes})"
 
 
 def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None, initial=None,

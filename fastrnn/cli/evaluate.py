@@ -2,11 +2,10 @@
 
 from fastrnn.cli.columns import read_again
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.fit_folder import check_fit_inputs, open_folder, own_data
+from fastrnn.cli.fit_folder import check_fit_inputs, chosen_model, open_folder, own_data
 from fastrnn.cli.progress import compiling_noted
 from fastrnn.cli.sound import add_pair, check_pair
-from fastrnn.cli.text import shown_value
-from fastrnn.wording import counted
+from fastrnn.cli.text import aligned, shown_value
 
 SUMMARY = "Report how well fitted networks predict a table"
 EXAMPLES = """\
@@ -29,7 +28,8 @@ def arguments(parser, argv):
     add_pair(parser)
     parser.add_argument(
         "--model", default="best", metavar="N",
-        help="a row of table.csv, best (the smallest validation loss; after --cv, the refit) or all",
+        help="a row of table.csv, best (the smallest validation loss; after --cv, the refit; after --each, the best "
+        "network of each value, for its rows) or all",
     )
 
 
@@ -48,12 +48,16 @@ def run(args):
         if args.model == "all":
             _print_all(folder.fits, data, args.table)
             return 0
-        fits, model, name = folder.chosen(args.model)
-        _print_one(fits[model], own_data(fits, model, data, args.table))
-    print(f"model: {name}, {counted(int(fits.hidden_size[model]), 'unit')}, seed {int(fits.seeds[model])}")
+        one, description = folder.one(args.model, args.table)
+        own = data if args.model == "best" else own_data(folder.fits, chosen_model(folder.fits, args.model), data,
+                                                         args.table)
+        _print_one(one, own)
+    print(f"model: {description}")
     cut = columns.get("segment")
     if (data if cut is None else data.segments(cut)).digest == columns["digest"]:
-        print("note: these are the sequences that it was fitted to, those of validation and test included")
+        refit = args.model == "best" and folder.refitted is not None
+        more = "; report.md has the loss to expect on others" if refit else ", those of validation and test included"
+        print(f"note: fitted to these sequences{more}")
     return 0
 
 
@@ -105,7 +109,9 @@ def scores(one, data):
 def _print_all(fits, data, table):
     rows = [scores(one, own_data(fits, n, data, table)) for n, one in enumerate(fits)]
     names = list(dict.fromkeys(name for row in rows for name in row if name != "steps"))
-    print(f"{'model':>6}{'hidden':>8}{'seed':>8}" + "".join(name.rjust(max(12, len(name) + 2)) for name in names))
+    lines = [["model", *fits.groups, "hidden", "seed", *(name.removesuffix(" error") for name in names)]]
     for number, row in enumerate(rows):
-        values = "".join(f"{row[name]:.4f}".rjust(max(12, len(name) + 2)) if name in row else "" for name in names)
-        print(f"{number:>6}{int(fits.hidden_size[number]):>8}{int(fits.seeds[number]):>8}{values}")
+        own = [shown_value(values[number]) for values in fits.groups.values()]
+        values = [f"{row[name]:.4f}" if name in row else "" for name in names]
+        lines.append([str(number), *own, str(fits.hidden_size[number]), str(fits.seeds[number]), *values])
+    print(aligned(lines))

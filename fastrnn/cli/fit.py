@@ -17,6 +17,7 @@ from fastrnn.cli.losses import add_losses, described, head_of
 from fastrnn.cli.options import add_options, class_in, flags, given, list_of, positive, real_number, seed
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.sound import add_pair
+from fastrnn.cli.text import wrapped
 from fastrnn.errors import printable
 
 SUMMARY = "Fit networks to your own table or sound, with validation or nested folds"
@@ -40,10 +41,14 @@ examples:
     --cell lstm --hidden 16 --epochs 200
                            sound: an amplifier's input, and its output
 
-Each row is a time step. --lag 1 feeds the inputs of the row before. Results go
-to one folder: table.csv (one row per model), report.md, models.safetensors,
-pictures. After --cv, refit.safetensors has the chosen options fitted to all
-sequences: what predict, evaluate and simulate take as the best model.
+Each row is a time step. --lag 1 feeds the inputs of the row before. A step does
+not count where its target is missing; inputs need a value in each row. In a
+LIST, a name with a comma is in double quotes: 'choice,"rt, s"'.
+
+Results go to one folder: table.csv (one row per model), report.md,
+models.safetensors, pictures. After --cv, refit.safetensors has the chosen
+options fitted to all sequences: what predict, evaluate and simulate take as the
+best model.
 After an interruption, the same command continues.
 
 exit status: 0 done, 2 wrong use, 130 interrupted
@@ -128,7 +133,7 @@ def run(args):
     if args.standardize:
         data = read_sequences(args, "all" if division is None else division == 0)
     check_folder(folder, args.force)
-    print(printable(f"{args.table}: {data}"), flush=True)
+    print(wrapped(printable(f"{args.table}: {data}")), flush=True)
     values = own_values(args, data)
     print(f"fit: {cell.name}; {planned(args, grid, values)}", flush=True)
     if head and (loss := described(head)):

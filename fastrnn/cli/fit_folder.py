@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.options import decimal
+from fastrnn.errors import printable
+from fastrnn.wording import counted
 
 MODELS_FILE, COLUMNS_FILE, TABLE_FILE = "models.safetensors", "columns.json", "table.csv"
 REPORT_FILE, PARTS_FOLDER = "report.md", "parts"
@@ -23,6 +25,16 @@ class Folder(NamedTuple):
     fits: object
     columns: dict
     refitted: object
+
+    def one(self, text, table):
+        """Return (what predicts the sequences of a table, its description): the model that a text names; the "best" of
+        separate networks for each value of a group is the best one of each value, for its sequences."""
+        from fastrnn.cli.of_each import BestOfEach
+
+        fits, model, name = self.chosen(text)
+        if text == "best" and fits.groups:
+            return BestOfEach(fits, table), f"the best of each {', '.join(fits.groups)}"
+        return fits[model], f"{name}, {described_model(fits, model)}"
 
     def chosen(self, text):
         """Return (Fits, number, name) of a model: of a row of table.csv, or of the "best": that of the refit, if there
@@ -79,6 +91,12 @@ def chosen_model(fits, text):
     if model is None or model >= len(fits):
         raise UserError(f"--model: got {text!r:.80}, expected best or a number from 0 to {len(fits) - 1}")
     return model
+
+
+def described_model(fits, model):
+    """Return `4 units, seed 0`, with the value of the group that the model was fitted to."""
+    own = [f"{name} {printable(str(values[model]))}" for name, values in fits.groups.items()]
+    return ", ".join([*own, counted(int(fits.hidden_size[model]), "unit"), f"seed {int(fits.seeds[model])}"])
 
 
 def output_names(columns, count):

@@ -6,10 +6,10 @@ import os
 
 from fastrnn.cli.columns import columns_as_json
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.fit_folder import COLUMNS_FILE, MODELS_FILE, REFIT, REPORT_FILE, TABLE_FILE, own_data
+from fastrnn.cli.fit_folder import COLUMNS_FILE, MODELS_FILE, REFIT, REPORT_FILE, TABLE_FILE, described_model, own_data
 from fastrnn.cli.losses import described
 from fastrnn.cli.sound import is_sound
-from fastrnn.cli.text import shown_value
+from fastrnn.cli.text import aligned, shown_value, wrapped
 from fastrnn.errors import printable
 from fastrnn.files import write_atomically
 from fastrnn.program import install, program, quoted
@@ -54,12 +54,12 @@ def report_fit(args, folder, data, roles, made):
     else:
         baselines = baselines_in_folds(data, roles, head=head) if args.cv else _baselines(data, roles, head)
     best = fits.best_index
-    print(_aligned(_lines(summary)))
+    print(aligned(_lines(summary)))
     mean = f", mean over values of {args.each}" if args.each else ""
     for name, loss in (networks | baselines).items():
         print(f"{name}, {_compared(roles)}{mean}: {loss:.4f}")
     if args.cv:
-        print(_refit(made))
+        print(wrapped(_refit(made)))
     if "diverged" in fits.stopped:
         print(f"diverged: {fits.stopped.count('diverged'):,} of {len(fits):,} models; try a smaller --learning-rate")
     if unfinished := still_improving(fits):
@@ -82,7 +82,7 @@ def report_fit(args, folder, data, roles, made):
     # Last: a folder with models is finished.
     fits.save(os.path.join(folder, MODELS_FILE), overwrite=True)
     files = [TABLE_FILE, MODELS_FILE, *([REFIT] if args.cv else []), REPORT_FILE, *pictures]
-    print(f"saved {printable(folder)}: {', '.join(files)}")
+    print(wrapped(f"saved {printable(folder)}: {', '.join(files)}"))
     print(f"try: {program()} evaluate {quoted(folder)} {_files(args)}")
 
 
@@ -129,11 +129,6 @@ def _shown(frame, kind):
 def _lines(frame):
     """Return the lines of a table, each a list of texts, the names of the columns first."""
     return [list(map(str, frame.columns)), *(list(map(shown_value, row)) for row in frame.itertuples(index=False))]
-
-
-def _aligned(lines):
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join("  ".join(text.rjust(width) for text, width in zip(line, widths)) for line in lines)
 
 
 def _baselines(data, roles, head):
@@ -223,8 +218,7 @@ def _markdown(args, data, roles, made, fits, best, summary, losses, pictures, fo
         text, file, row = _refit(made), REFIT, made.refitted.best_index
         lines += ["", f"{text[0].upper()}{text[1:]}. It is in {REFIT}, the fits of the folds in {MODELS_FILE}."]
     else:
-        size, seed = int(fits.hidden_size[best]), int(fits.seeds[best])
-        which = f"number {best} of table.csv: {counted(size, 'unit')}, seed {seed}"
+        which = f"number {best} of table.csv: {described_model(fits, best)}"
         lines += ["", f"The model with the lowest validation loss is {which}."]
     if unfinished := still_improving(fits):
         lines += ["", f"Still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs."]

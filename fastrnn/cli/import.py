@@ -3,6 +3,8 @@
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import class_named, integer
 from fastrnn.cli.output import check_writable
+from fastrnn.cli.text import wrapped
+from fastrnn.wording import counted
 
 SUMMARY = "Read a network that another library wrote"
 EXAMPLES = """\
@@ -65,8 +67,9 @@ def run(args):
         network = read_network(args.input, **given)
     made = fit_of(network) if args.task is None else _model(network, args)
     made.save(args.output, overwrite=args.force)
-    sizes = f"{network.weights['w_ih'].shape[1]} inputs, {len(network.weights['w_ho'])} outputs"
-    print(f"saved {args.output}: {network.cell!r}, {sizes}, head {network.head.name}")
+    inputs, outputs = network.weights["w_ih"].shape[1], len(network.weights["w_ho"])
+    sizes = f"{counted(inputs, 'input')}, {counted(outputs, 'output')}"
+    print(wrapped(f"saved {args.output}: {network.cell!r}, {sizes}, head {network.head.name}"))
     return 0
 
 

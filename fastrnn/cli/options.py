@@ -1,6 +1,7 @@
 """Makes options from the fields of a dataclass, and collects the values that were given."""
 
 import argparse
+import csv
 from dataclasses import MISSING, fields
 from types import UnionType
 from typing import get_args, get_type_hints
@@ -116,9 +117,12 @@ def real_number(text):
 
 
 def list_of(kind):
-    """Return a parser of values separated by commas, each parsed by `kind`, into a tuple; for argparse."""
+    """Return a parser of values separated by commas, each parsed by `kind`, into a tuple; for argparse. A value with a
+    comma is in double quotes, as in a CSV file."""
     def parse(text):
-        values = [value.strip() for value in text.split(",")]
+        # csv refuses ends of lines within a line.
+        line = " ".join(text.splitlines())
+        values = [value.strip() for value in next(csv.reader([line], skipinitialspace=True), [""])]
         if not all(values):
             raise argparse.ArgumentTypeError(f"got {text!r}, expected values separated by commas, for example 2,3,4")
         return tuple(kind(value) for value in values)

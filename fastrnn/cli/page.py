@@ -4,11 +4,12 @@ import os
 
 from fastrnn.cli.columns import read_again
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.fit_folder import check_fit_inputs, open_folder
+from fastrnn.cli.fit_folder import check_fit_inputs, open_folder, own_data
 from fastrnn.cli.networks import load_network
 from fastrnn.cli.options import positive
 from fastrnn.cli.output import beside, check_writable
 from fastrnn.cli.progress import compiling_noted
+from fastrnn.cli.text import wrapped
 
 SUMMARY = "Write an HTML page that shows a network at work"
 EXAMPLES = """\
@@ -60,23 +61,25 @@ def run(args):
         content = page_of(model, data, certificate, args.sequences).encode()
     write_atomically(args.output, content)
     shown = f", with the boxes of {certificate}" if certificate else ""
-    print(f"saved {args.output}: {len(content):,} bytes{shown}; open it in a browser")
+    print(wrapped(f"saved {args.output}: {len(content):,} bytes{shown}; open it in a browser"))
     return 0
 
 
 def _data(args):
-    """Return the Sequences of the given table, or of the fit's own table if it still exists; else None."""
+    """Return the Sequences of the given table, or of the fit's own table if it still exists; else None. Of a fit with
+    --each, those of the value that its model was fitted to."""
     if not os.path.isdir(args.network):
         if args.data is None:
             return None
         raise UserError(f"--data: {args.network} does not say how a table is read; give the folder of the fit as MODEL")
     folder = open_folder(args.network)
+    fits, number, _ = folder.chosen(args.model or "best")
     table = args.data or folder.columns.get("table")
     if table is None or args.data is None and not os.path.exists(table):
         return None
     data = read_again(table, folder.columns)
     check_fit_inputs(folder.fits, data, table)
-    return data
+    return own_data(fits, number, data, table)
 
 
 def _certificate(args):

@@ -33,7 +33,8 @@ def arguments(parser, argv):
         "--model",
         default="best",
         metavar="N",
-        help="a row of table.csv, or best (the smallest validation loss; after --cv, the refit)",
+        help="a row of table.csv, or best (the smallest validation loss; after --cv, the refit; after --each, the best "
+        "network of each value, for its rows)",
     )
     parser.add_argument("--states", action="store_true", help="write the hidden states, too")
     parser.add_argument("--output", metavar="FILE", help="a .csv or .wav file (default: standard output)")
@@ -48,12 +49,12 @@ def run(args):
         check_writable(args.output, args.force)
     data = read_again(args.table, folder.columns)
     check_fit_inputs(folder.fits, data, args.table)
-    fits, model, _ = folder.chosen(args.model)
+    one, _ = folder.one(args.model, args.table)
     with compiling_noted():
         if args.output and is_sound(args.output):
-            write_prediction(args, fits[model].predict(data))
+            write_prediction(args, one.predict(data))
             return 0
-        content = csv_of(fits[model], data, folder.columns, args.states)
+        content = csv_of(one, data, folder.columns, args.states)
     write_text(content, args.output, f"{data.steps:,} rows")
     return 0
 

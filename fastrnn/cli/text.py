@@ -27,7 +27,13 @@ def long_numbers():
 
 def wrapped(text):
     """Return the text in lines that fit the terminal; all but the first are indented."""
-    return textwrap.fill(text, 79, subsequent_indent="  ", break_long_words=False)
+    return textwrap.fill(text, 79, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def aligned(lines):
+    """Return the lines of a table, lists of texts, as one text with its columns to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(text.rjust(width) for text, width in zip(line, widths)) for line in lines)
 
 
 def shown_value(value):

@@ -63,6 +63,9 @@ class ColumnTable:
     table: a pandas or polars frame, a pyarrow table, a dict of columns, or a structured array.
     """
 
+    # The names of what a pandas frame keeps in its index instead of in columns.
+    index = ()
+
     def __init__(self, table):
         if isinstance(table, Mapping):
             names = list(table)
@@ -72,9 +75,11 @@ class ColumnTable:
             names = list(table.column_names)
         elif hasattr(table, "shape") and hasattr(table, "columns"):
             names = list(table.columns)
+            self.index = tuple(map(str, getattr(getattr(table, "index", None), "names", ())))
         else:
             raise TypeError(f"table: got {type(table).__name__}, expected a pandas or polars frame, a pyarrow table, "
-                            "a dict of columns or a structured array; a lazy frame is given as table.collect()")
+                            "a dict of columns or a structured array; a lazy frame is given as table.collect(), a file "
+                            "to Sequences.read(path, ...)")
         self.names = list(map(str, names))
         self._table, self._keys = table, dict(zip(self.names, names))
 
@@ -95,7 +100,9 @@ def read_columns(table, wanted):
     """
     for name, argument in wanted.items():
         if name not in table.names:
-            raise ValueError(f"{argument}: no column {name!r}: {nearest(name, table.names)}")
+            index = name in table.index
+            hint = "it is in the frame's index: give table.reset_index()" if index else nearest(name, table.names)
+            raise ValueError(f"{argument}: no column {name!r}: {hint}")
         if table.names.count(name) > 1:
             raise ValueError(f"{argument}: the table has {table.names.count(name)} columns {name!r}, expected one")
     columns = table.columns(wanted)

@@ -64,5 +64,7 @@ def open_table(path):
     kinds = {".csv": CsvTable, ".tsv": CsvTable, ".txt": CsvTable, ".parquet": ParquetTable, ".pq": ParquetTable,
              ".npz": lambda path: ColumnTable(read_npz(path))}
     if ending not in kinds:
-        raise ValueError(f"got the ending {ending!r}, {nearest(ending, kinds)}")
+        hint = nearest(ending, kinds)
+        more = "" if hint.startswith("did") else "; save it as .csv, or give a pandas frame to Sequences.from_table"
+        raise ValueError(f"got the ending {ending!r}, {hint}{more}")
     return kinds[ending](path)

@@ -37,14 +37,16 @@ def sequence_arguments(table, named, lag, encoding, kind, classes, segment=None)
             raise ValueError(f"inputs: {name!r} is the target, which the network would see: give lag={{{name!r}: 1}}, "
                              "or lag=1 for all inputs, to feed it one step later")
     wanted = dict.fromkeys(inputs, "inputs") | dict.fromkeys(targets, "target")
-    wanted |= {column: name if name in ("subject", "session") else "group" for name, column in groups.items()}
+    own = {"subject": subject, "session": session}
+    arguments = {name: "group" if own.get(name) is None else name for name in groups}
+    wanted |= {column: arguments[name] for name, column in groups.items()}
     wanted |= dict.fromkeys(classed, "allowed")
     wanted |= {column: name for name, column in (("time", time), ("weight", weight)) if column is not None}
     columns = read_columns(table, wanted)
     rows = len(columns[inputs[0]].values)
     keys = {name: columns[column] for name, column in groups.items()}
     for name, column in keys.items():
-        _check_key("group" if name == groups[name] else name, groups[name], column, table.place)
+        _check_key(arguments[name], groups[name], column, table.place)
     order, offsets = _order(keys, None if time is None else columns[time], time, rows, table.place)
     if time is not None:
         columns = {name: column.take(order) for name, column in columns.items()}
@@ -153,7 +155,8 @@ def _inputs(encoder, columns, lags, offsets, place):
         if bad.any():
             step = int(np.argmax(bad))
             raise ValueError(f"inputs: column {encoding.name!r} is missing or infinite at {place(step - lag)}, "
-                             "expected a value in each row: the state depends on the inputs of all steps")
+                             "expected a value in each row, since the state depends on the inputs of all steps: fill "
+                             "in a number, and mark these rows in one more input")
     return np.concatenate(parts, 1)
 
 

@@ -70,6 +70,8 @@ def nearest(word, words):
     """Return a hint at the known word that is most similar, or at all of them, for the end of a message."""
     words = list(map(str, words))
     close = difflib.get_close_matches(str(word), words, 1) or [w for w in words if w.lower() == str(word).lower()]
+    # A name with a comma looks like two names.
+    close = close or [w for w in words if "," in w and str(word).strip() in map(str.strip, w.split(","))]
     known = ", ".join(words[:12]) + (", ..." if len(words) > 12 else "") or "none"
     return f"did you mean {close[0]!r}?" if close else f"known: {known}"
 

@@ -25,7 +25,7 @@ TASK_ONLY = {"resume", "other_processor", "seed", *(each.name for each in fields
 SEQUENCES_ONLY = {*inspect.signature(fit_sequences).parameters, *(each.name for each in fields(FitConfig))}
 SEQUENCES_ONLY -= {"cell", "data", "options"}
 # Names, on Sequences, of options of tasks; and options of many models, with what to do for one model.
-CALLED = {"max_samples": "epochs"}
+CALLED = {"max_samples": "epochs", "seed": "seeds"}
 MANY_ONLY = {
     "seeds": "one model has one seed, as seed=1",
     "each": "it makes one model for each value of a group",

@@ -187,4 +187,5 @@ def _estimate(chosen):
     weights, folds = chosen.test_steps / chosen.test_steps.sum(), len(chosen)
     mean = (chosen.test_loss * weights).sum()
     error = np.sqrt((weights**2 * (chosen.test_loss - mean) ** 2).sum() * folds / max(folds - 1, 1))
-    return Estimate(mean, error, np.exp(-mean), (chosen.test_accuracy * weights).sum(), folds)
+    found = mean, error, np.exp(-mean), (chosen.test_accuracy * weights).sum()
+    return Estimate(*map(float, found), folds)

@@ -1,7 +1,9 @@
 """C headers of every cell, compiled by the system's compiler and compared with the kernels."""
 
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,20 +17,8 @@ from fastrnn.kernels.recurrent.layout import Sizes, named_places
 from tests import numpy_network as oracle
 
 INPUTS, OUTPUTS, STEPS = 2, 2, 10_000
-PROGRAM = """
-#include <stdio.h>
-#include "network.h"
-int main(void) {
-    network_state state;
-    float x[network_inputs], z[network_outputs];
-    network_init(&state);
-    while (fread(x, sizeof x, 1, stdin) == 1) {
-        network_step(&state, x, z);
-        fwrite(z, sizeof z, 1, stdout);
-    }
-    return 0;
-}
-"""
+PAGE = Path(__file__).parent.parent / "docs" / "exchange.md"
+(PROGRAM,) = re.findall(r"^```c\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
 
 
 def random_weights(cell):

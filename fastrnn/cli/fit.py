@@ -137,7 +137,7 @@ def run(args):
     values = own_values(args, data)
     print(f"fit: {cell.name}; {planned(args, grid, values)}", flush=True)
     if head and (loss := described(head)):
-        print(f"loss: {loss}", flush=True)
+        print(wrapped(f"loss: {loss}"), flush=True)
     made = _fitted(args, (cell, head), data, division, settings, grid, folder, values)
     if made is None:
         return 130

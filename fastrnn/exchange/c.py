@@ -15,6 +15,7 @@ from fastrnn.exchange.arrays import arrays_of
 from fastrnn.exchange.base import Format
 from fastrnn.formula.graph import ordered
 from fastrnn.formula.statements import Language, statements
+from fastrnn.wording import counted
 
 _FUNCTIONS = {
     "sigmoid": "1.0f / (1.0f + expf(-{}))",
@@ -54,7 +55,8 @@ def to_c(cell, weights, name="network", *, before=False):
     arrays = {key: values for key, values in arrays.items() if values.size}
     flash, ram = 4 * sum(values.size for values in arrays.values()), 4 * len(cell.state) * hidden
     lines = [
-        f"/* {cell.name or type(cell).__name__}: {inputs} inputs, {hidden} units, {outputs} outputs; "
+        f"/* {cell.name or type(cell).__name__}: {counted(inputs, 'input')}, "
+        f"{counted(hidden, 'unit')}, {counted(outputs, 'output')}; "
         f"{flash} bytes of constants, {ram} bytes of state. */",
         f"#ifndef {name.upper()}_H",
         f"#define {name.upper()}_H",

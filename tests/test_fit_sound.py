@@ -50,7 +50,8 @@ def test_a_fit_of_sound_is_that_of_train_many(call, sounds, case, folds):
     division = folds or ("--test", "0.3")
     status, out, err = call("fit", *WAV, *LOSS, *NETWORK, "--seeds", 2, *division, "--output", "o")
     assert (status, err) == (0, "")
-    assert "loss: the error-to-signal ratio after the pre-emphasis filter 1 - 0.5 z^-1, 1 for silence" in out
+    said = "loss: the error-to-signal ratio after the pre-emphasis filter 1 - 0.5 z^-1, 1 for silence\n"
+    assert said in out.replace("\n  ", " ") and max(map(len, out.splitlines())) <= 80
     assert "persistence" not in out and "constant, test: " in out
     assert "try: " in out and out.splitlines()[-1].endswith(" evaluate o in.wav out.wav")
     report = (sounds / "o/report.md").read_text()

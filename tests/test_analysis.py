@@ -171,7 +171,13 @@ def test_simulation_takes_sizes_side_by_side_and_other_ways_to_choose():
         ({"seed": -1}, "seed: got -1"),
         ({"first": [1, 2, 3]}, "first: got inputs of shape (3,), expected (5, 1, 2)"),
         ({"environment": 3}, "environment: got 3, expected a function"),
-        ({"environment": lambda choices: None}, "environment: gave inputs that are not finite"),
+        ({"environment": lambda choices: None}, "environment: got inputs of shape (), expected (5, 1, 2)"),
+        ({"environment": lambda choices: [0, np.nan]}, "environment: gave inputs that are not finite"),
+        # A number for each model and session, such as the reward alone, is not spread over the inputs.
+        ({"environment": lambda choices: 1}, "environment: got inputs of shape (), expected (5, 1, 2)"),
+        ({"environment": lambda choices: choices}, "environment: got inputs of shape (5, 1), expected (5, 1, 2)"),
+        ({"environment": lambda choices: choices[..., None]}, "environment: got inputs of shape (5, 1, 1), expected"),
+        ({"environment": lambda choices: np.zeros((1, 2))}, "environment: got inputs of shape (1, 2), expected"),
         ({"environment": lambda choices: np.zeros(4)}, "environment: got inputs of shape (4,)"),
     ],
 )

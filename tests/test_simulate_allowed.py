@@ -110,7 +110,8 @@ WRONG = {
     "masked": ({"allowed": np.ma.array([1, 1, 1], mask=[0, 1, 0])}, "allowed: got values of a masked array"),
     "a half": ({"allowed": [0.5, 1, 1]}, "allowed: expected 0 or 1 for each class"),
     "nan": ({"allowed": [np.nan, 1, 1]}, "allowed: expected 0 or 1 for each class"),
-    "text": ({"allowed": "all"}, "allowed: expected 0 or 1 for each class"),
+    "text": ({"allowed": ["yes", "no", "yes"]}, "allowed: expected 0 or 1 for each class"),
+    "one for all": ({"allowed": 1}, "allowed: got values of shape (), expected (2, 400, 6, 3)"),
     "twice": (
         {"allowed": OFFERS, "first": ([0, 1], OFFERS[0])},
         "first: says what is allowed, as the argument allowed does",

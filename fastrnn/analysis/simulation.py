@@ -162,7 +162,8 @@ def _mask(head, allowed, shape, step=None):
         raise ValueError(f"allowed: the head {head.name} predicts {head.targets}, which are not classes")
     head.suited(True)
     axes = "(models, sessions, classes)" if step is not None else f"(models, sessions, steps, classes), {shape[-2:]}"
-    values = _broadcast("allowed: got values", allowed, shape, f"{axes} or {shape[-1:]}")
+    dims = (1, 3) if step is not None else (1, 2, 4)
+    values = _broadcast("allowed: got values", allowed, shape, f"{axes} or {shape[-1:]}", dims)
     mask = as_mask(values)
 
     def place(row):
@@ -201,7 +202,7 @@ CHOOSE = {"classes": _draw_classes, "bits": _draw_bits, "reals": lambda z, draws
 
 
 def _inputs(values, shape, name):
-    out = _broadcast(f"{name}: got inputs", values, shape, f"(models, sessions, inputs) or {shape[2:]}", float)
+    out = _broadcast(f"{name}: got inputs", values, shape, f"(models, sessions, inputs) or {shape[2:]}", (1, 3), float)
     if not np.isfinite(out).all():
         raise ValueError(f"{name}: gave inputs that are not finite")
     return out
@@ -220,12 +221,18 @@ def _of_models(first, chosen):
     return own(inputs) if allowed is None else (own(inputs), own(allowed))
 
 
-def _broadcast(name, values, shape, axes, dtype=None):
-    """Return a copy of values in this shape. Raises ValueError where they do not fit, or are masked."""
+def _broadcast(name, values, shape, axes, dims, dtype=None):
+    """Return a copy of values in this shape; dims: how many axes they may have.
+
+    Raises ValueError where they do not fit, or are masked.
+    """
     if np.ma.is_masked(values):
         raise ValueError(f"{name} of a masked array, expected a plain array")
     try:
         values = np.asarray(values, dtype)
+        # NumPy would spread one number for each session over all inputs.
+        if values.ndim not in dims or values.shape[-1] != shape[-1]:
+            raise ValueError
         return np.array(np.broadcast_to(values, shape))
     except (TypeError, ValueError):
         got = f"shape {values.shape}" if isinstance(values, np.ndarray) else f"{type(values).__name__}"

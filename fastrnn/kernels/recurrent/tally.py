@@ -6,9 +6,20 @@ float64 would keep; in float64 low stays 0: D. E. Knuth, "The Art of Computer Pr
 theorem B.
 """
 
-# What a batch, or a stretch of updates, is summed up in, as float64: the loss, the outputs that count, the wrong ones,
-# and the samples with a wrong one.
-STATISTICS = ("loss", "outputs", "wrong", "wrong_samples")
+from typing import NamedTuple
+
+
+class Statistics(NamedTuple):
+    """Sums over a batch, or a stretch of updates, float64: the loss, the outputs that count, the wrong ones, and the
+    samples with a wrong one."""
+
+    loss: float
+    outputs: float
+    wrong: float
+    wrong_samples: float
+
+
+STATISTICS = Statistics._fields
 # Rows of `open`: pairs for the loss, wrong outputs, and samples with a wrong output.
 SUMS = ("loss", "wrong", "wrong_samples")
 # patience, streak (L): samples without a mistake that are enough (infinity for none), and how many there are, below 0

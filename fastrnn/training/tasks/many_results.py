@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.kernels.recurrent.tally import Statistics
 from fastrnn.training.tasks.many_run import Histories
 
 # Why a model ended; the first two are EXACT and SAMPLES of fastrnn.kernels.model_queue.
@@ -79,8 +80,8 @@ class ModelResults:
         whole = (rows > 1) & (steps % length > 0)
         sums = history[last] + np.where(whole[:, None], history[last - 1], 0)
         samples = (steps - length * (rows - 1 - whole)) * self.batch_size
-        loss, _, _, wrong_samples = sums.T
-        self.loss[model], self.exact_accuracy[model] = loss / samples, 1 - wrong_samples / samples
+        found = Statistics(*sums.T)
+        self.loss[model], self.exact_accuracy[model] = found.loss / samples, 1 - found.wrong_samples / samples
 
     def stopped(self):
         """Return the reasons of all models, as words."""

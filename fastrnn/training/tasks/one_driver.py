@@ -7,7 +7,7 @@ import numpy as np
 from fastrnn.cores import cores
 from fastrnn.initializers import drawn_weights
 from fastrnn.kernels.events import CLEAN
-from fastrnn.kernels.recurrent.tally import STATISTICS
+from fastrnn.kernels.recurrent.tally import Statistics
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
 from fastrnn.training.tasks.checks import Checks, first_wrong
@@ -128,8 +128,8 @@ class Training(TrainingLoop):
         if made < 0:
             self.bins.drop_last()
         if self.progress and len(statistics):
-            last = dict(zip(STATISTICS, statistics[-1]))
-            self.shown = session.step * batch, last["loss"] / batch, 1 - last["wrong_samples"] / batch
+            last = Statistics(*statistics[-1])
+            self.shown = session.step * batch, last.loss / batch, 1 - last.wrong_samples / batch
             self.progress(*self.shown)
 
     def offer(self, session):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn import plots, summaries
+from fastrnn.kernels.recurrent.tally import Statistics
 from fastrnn.model import Model
 from fastrnn.proofs import Certification
 from fastrnn.verification import Verification
@@ -35,12 +36,12 @@ class History(NamedTuple):
 
 
 def history_of(updates, sums, seconds, batch_size):
-    """Return the History of intervals (E): the updates of each; sums (E, 4) of STATISTICS (fastrnn.kernels.recurrent.
-    tally); seconds at the end of each."""
+    """Return the History of intervals (E): the updates of each; sums (E, 4): the Statistics of each; seconds
+    at the end of each."""
     steps, samples = np.cumsum(updates).astype(np.int64), updates * batch_size
-    loss, outputs, wrong, wrong_samples = sums.T
-    bit_accuracy = 1 - wrong / np.maximum(outputs, 1)
-    return History(steps, steps * batch_size, loss / samples, bit_accuracy, 1 - wrong_samples / samples, seconds)
+    found = Statistics(*sums.T)
+    bit_accuracy, exact_accuracy = 1 - found.wrong / np.maximum(found.outputs, 1), 1 - found.wrong_samples / samples
+    return History(steps, steps * batch_size, found.loss / samples, bit_accuracy, exact_accuracy, seconds)
 
 
 @dataclass

@@ -54,17 +54,17 @@ def kernel_network(
     in a vector.
     """
     return Network(
-        cell.traced(),
-        traced(head, sizes[1], counted),
-        Sizes(sizes[0], cell.hidden_size, sizes[1]),
-        own_weights,
-        own_data,
-        columns,
-        REGISTERS // wide,
-        VECTOR_BYTES,
-        before,
-        bits,
-        cell.bias,
+        step=cell.traced(),
+        head=traced(head, sizes[1], counted),
+        sizes=Sizes(sizes[0], cell.hidden_size, sizes[1]),
+        own_weights=own_weights,
+        own_data=own_data,
+        columns=columns,
+        registers=REGISTERS // wide,
+        vector_bytes=VECTOR_BYTES,
+        before=before,
+        bits=bits,
+        biased=cell.bias,
     )
 
 

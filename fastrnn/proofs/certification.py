@@ -179,7 +179,10 @@ def _certified(model, task, k, find, seed, progress):
             return Certification("proved", model, task, length, graph, proof)
     counterexample = search(model, task, automaton, seed) if find else None
     status = "refuted" if counterexample else "unknown"
-    return Certification(status, model, task, length, graph, proof, counterexample, _obstacle(graph, length, proof))
+    return Certification(
+        status, model, task, length, graph, proof, counterexample=counterexample,
+        obstacle=_obstacle(graph, length, proof)
+    )
 
 
 def _checkable(graph, boxes, model):

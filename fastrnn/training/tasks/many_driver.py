@@ -168,11 +168,24 @@ class ManyTraining(TrainingLoop):
         if self.verification is None and self.task is not None and results.exact.any():
             # All of them were right before the checkpoint from which this training continued.
             self.verification = exactness(self._model(results.weights[results.exact.argmax()]))
-        samples = results.steps * self.config.batch_size
         return ManyRun(
-            self.cell, self.task, self.config, self.seeds, results.stopped(), results.exact, results.steps, samples,
-            results.samples_to_exact, results.loss, results.exact_accuracy, seconds, self.varied, results.weights,
-            self.shapes, results.histories(), self.verification
+            self.cell,
+            self.task,
+            self.config,
+            self.seeds,
+            stopped=results.stopped(),
+            exact=results.exact,
+            steps=results.steps,
+            samples=results.steps * self.config.batch_size,
+            samples_to_exact=results.samples_to_exact,
+            loss=results.loss,
+            exact_accuracy=results.exact_accuracy,
+            seconds=seconds,
+            varied=self.varied,
+            verification=self.verification,
+            _weights=results.weights,
+            _shapes=self.shapes,
+            _histories=results.histories(),
         )
 
     def _work(self, group, threads):

@@ -42,7 +42,10 @@ def run_from(model, config, state, stopped, verification=None, certification=Non
         history = _joined(history, HistoryBins(more["batch_size"], more["stretches"]).history(), seconds)
         steps, samples = steps + more["updates"], samples + more["updates"] * more["batch_size"]
         seconds += more["seconds"]
-    return Run(model, history, stopped, steps, samples, seconds, verification, certification, state)
+    return Run(
+        model, history, stopped, steps=steps, samples=samples, seconds=seconds, verification=verification,
+        certification=certification, state=state
+    )
 
 
 def _joined(first, second, seconds):

@@ -25,8 +25,10 @@ class SmallSession(BaseSession):
     def __init__(self, cell, sizes, source, steps, config, weights):
         lanes, head = lanes_for(config.dtype), traced_head(Sigmoid(config.loss), sizes[1], "mistakes")
         ragged = config.batch_size > 1 and not source.inputs_are_bits
-        net = UnitsNetwork(cell.traced(), head, Sizes(sizes[0], cell.hidden_size, sizes[1]), lanes,
-                           VECTOR_BYTES, REGISTERS, config.batch_size, ragged)
+        net = UnitsNetwork(
+            cell.traced(), head, Sizes(sizes[0], cell.hidden_size, sizes[1]), lanes=lanes, vector_bytes=VECTOR_BYTES,
+            registers=REGISTERS, columns=config.batch_size, ragged=ragged
+        )
         places = net.places(cell)
         places = {name: places[name] for name in weights_that_learn(cell)}
         super().__init__(net, places, cell, source, steps, config)

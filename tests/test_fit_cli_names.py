@@ -68,6 +68,18 @@ def test_a_name_with_a_comma_is_in_quotes(call, here):  # noqa: F811
     assert (out, err) == ("", "fastrnn: comma.csv: --inputs: no column 'a': did you mean 'a, s'?\n")
 
 
+def test_the_table_of_results_is_printed_before_baselines_are_fitted(call, here, capsys, monkeypatch):  # noqa: F811
+    printed = []
+
+    def baselines(*given):
+        printed.append(capsys.readouterr().out)
+        return {}
+
+    monkeypatch.setattr("fastrnn.cli.fit_report._baselines", baselines)
+    assert call("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 1)[0] == 0
+    assert "model  hidden  seed  train_loss  validation_loss  epochs\n" in printed[0]
+
+
 def test_results_fit_a_terminal_of_80_columns(call, here):  # noqa: F811
     os.rename("choices.csv", "choices-of-twelve-sessions.csv")
     quick = (*QUICK[:-1], "png", "--seeds", 1, "--cv", "3x2")

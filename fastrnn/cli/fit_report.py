@@ -43,6 +43,8 @@ def report_fit(args, folder, data, roles, made):
 
     fits = made.fits if args.cv else made
     summary = _shown(made.summary() if args.cv else best_of_each(made), data.kind)
+    # Before baselines, which take seconds.
+    print(aligned(_lines(summary)), flush=True)
     # Roles of all folds, which cross_validate has divided in the same way.
     roles = folds(data, *args.cv, args.by, args.seed) if args.cv else roles
     head = fits.head
@@ -54,7 +56,6 @@ def report_fit(args, folder, data, roles, made):
     else:
         baselines = baselines_in_folds(data, roles, head=head) if args.cv else _baselines(data, roles, head)
     best = fits.best_index
-    print(aligned(_lines(summary)))
     mean = f", mean over values of {args.each}" if args.each else ""
     for name, loss in (networks | baselines).items():
         print(f"{name}, {_compared(roles)}{mean}: {loss:.4f}")

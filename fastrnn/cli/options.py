@@ -120,11 +120,15 @@ def list_of(kind):
     """Return a parser of values separated by commas, each parsed by `kind`, into a tuple; for argparse. A value with a
     comma is in double quotes, as in a CSV file."""
     def parse(text):
-        # csv refuses ends of lines within a line.
-        line = " ".join(text.splitlines())
-        values = [value.strip() for value in next(csv.reader([line], skipinitialspace=True), [""])]
-        if not all(values):
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected values separated by commas, for example 2,3,4")
+        # csv refuses ends of lines within a line, and very long values.
+        try:
+            found = next(csv.reader([" ".join(text.splitlines())], skipinitialspace=True), [])
+        except csv.Error:
+            found = []
+        values = [value.strip() for value in found]
+        if not values or not all(values):
+            raise argparse.ArgumentTypeError(f"got {text!r:.80}, expected values separated by commas, for example "
+                                             "2,3,4")
         return tuple(kind(value) for value in values)
 
     return parse

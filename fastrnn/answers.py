@@ -1,7 +1,7 @@
 """Applies networks of tasks to bits and to integers."""
 
-import numpy as np
 
+from fastrnn.arguments import is_integer
 from fastrnn.bits.planes import Digits
 from fastrnn.bits.stream import Stream
 
@@ -155,7 +155,7 @@ def check_operands(operands, count, does):
     if len(operands) != count:
         raise ValueError(f"operands: got {len(operands)}, this model {does} {count}")
     for operand in operands:
-        if not isinstance(operand, (int, np.integer)) or isinstance(operand, bool):
+        if not is_integer(operand):
             raise TypeError(f"operand: got {operand!r}, expected a non-negative int")
         if operand < 0:
             raise ValueError(f"operand: got {operand}, expected a non-negative int")

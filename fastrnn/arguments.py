@@ -11,15 +11,25 @@ import numpy as np
 POSITIVE = "a positive number", np.nextafter(0, 1)
 
 
+def is_integer(value):
+    """Return whether a value is an integer of Python or NumPy, which a bool is not."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def is_number(value):
+    """Return whether a value is an integer or a float of Python or NumPy, which a bool is not."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
 def as_integer(name, value, least, most=None, *, whole=False):
     """Return `value` as an int: an integer of Python or NumPy, and with `whole` also a float without a fraction, such
     as 1e5.
 
     Raises ValueError for anything else, and for numbers that are not from `least` to `most`, by default 2**63 - 1.
     """
-    integer = isinstance(value, numbers.Integral)
+    integer = is_integer(value)
     integer |= whole and isinstance(value, (float, np.floating)) and float(value).is_integer()
-    if not integer or isinstance(value, bool) or value < least or (most is not None and value > most):
+    if not integer or value < least or (most is not None and value > most):
         bound = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name}: got {shown(value)}, expected an integer {bound}")
     if most is None and int(value) >= 2**63:
@@ -35,7 +45,7 @@ def as_whole(name, value, least):
 def as_number(name, value, expected="a finite number of at least 0", least=0.0):
     """Return `value` as a float. Raises TypeError or ValueError unless it is a finite real number of at least `least`.
     """
-    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+    if not is_number(value):
         raise TypeError(f"{name}: got {shown(value)}, expected {expected}")
     try:
         number = float(value)

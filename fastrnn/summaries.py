@@ -10,6 +10,7 @@ from html import escape
 
 import numpy as np
 
+from fastrnn.arguments import is_integer
 from fastrnn.wording import counted
 
 # Rows of a table, and points of a curve, at most.
@@ -40,7 +41,7 @@ def _shown(value):
         return "–"
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, (int, np.integer)) and not isinstance(value, bool) else escape(str(value))
+    return f"{value:,}" if is_integer(value) else escape(str(value))
 
 
 def curves(x, lines, xlabel, ylabel):

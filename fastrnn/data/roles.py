@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.arguments import as_integer
+from fastrnn.arguments import as_integer, is_number
 from fastrnn.data.targets import nearest
 
 TRAIN, VALIDATION, TEST, UNUSED = np.arange(4, dtype=np.int8)
@@ -38,7 +38,7 @@ def split(data, validation=0.2, test=0.0, by=None, seed=0, within=None):
         If no sequence is left to train on, for an unknown group, or for shares out of range.
     """
     for name, share in (("validation", validation), ("test", test)):
-        if isinstance(share, bool) or not isinstance(share, (int, float, np.integer, np.floating)):
+        if not is_number(share):
             raise TypeError(f"{name}: got {share!r}, expected a share of at least 0 and below 1")
         if not 0 <= share < 1:
             raise ValueError(f"{name}: got {share}, expected a share of at least 0 and below 1")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.arguments import is_integer
 from fastrnn.data.allowed import code_allowed
 from fastrnn.data.constructors import Constructors
 from fastrnn.data.flatten import flatten
@@ -189,7 +190,7 @@ class Sequences(Constructors):
         """Return x (steps, inputs), y and weight of sequence `index`, as views; Sequences for a slice."""
         if isinstance(index, slice):
             return self.select(range(*index.indices(len(self))))
-        if isinstance(index, bool) or not isinstance(index, (int, np.integer)):
+        if not is_integer(index):
             raise TypeError(f"index: got {index!r}, expected an integer or a slice; several are picked by "
                             f"select(indices)")
         if not -len(self) <= index < len(self):

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.arguments import is_integer
+
 KINDS = ("classes", "bits", "reals")
 
 
@@ -77,12 +79,12 @@ def nearest(word, words):
 
 
 def _names_of(classes):
-    if classes is None or isinstance(classes, (int, np.integer)) and not isinstance(classes, bool):
+    if classes is None or is_integer(classes):
         if classes is not None and classes < 1:
             raise ValueError(f"classes: got {classes}, expected at least 1")
         return None
     names = tuple(classes) if isinstance(classes, (list, tuple, np.ndarray)) else ()
-    whole = all(isinstance(each, (int, np.integer)) and not isinstance(each, bool) for each in names)
+    whole = all(map(is_integer, names))
     names = tuple(map(int if whole else str, names))
     if not names or len(set(names)) < len(names):
         raise ValueError(f"classes: got {classes!r}, expected a number or a list of different names")

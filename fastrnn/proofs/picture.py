@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.arguments import is_integer
 from fastrnn.drawing import BLACK, COLOURS, Picture, title_of
 from fastrnn.proofs.projection import directions, real_states, shadows
 
@@ -30,7 +31,7 @@ def draw_boxes(certification, path=None, axes=None, units=None, seed=0):
     if units is None:
         plane, names = directions(states, after), [f"direction {n}" for n in (1, 2)]
     else:
-        known = all(isinstance(unit, (int, np.integer)) and 0 <= unit < hidden for unit in units)
+        known = all(is_integer(unit) and 0 <= unit < hidden for unit in units)
         if len(units) != 2 or not known:
             raise ValueError(f"units: got {units}, expected two of 0 to {hidden - 1}")
         plane, names = np.eye(hidden)[list(units)], [f"hidden unit {unit}" for unit in units]

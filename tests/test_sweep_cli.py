@@ -99,7 +99,7 @@ def test_every_axis_and_option_arrives(call, monkeypatch, here):
         "3",
         "--force",
     )
-    said = "fastrnn: interrupted after 0 of 96 models, kept next to x.csv\nto continue, run the same command again\n"
+    said = "fastrnn: interrupted after 0 of 96 models, nothing to keep yet\n"
     assert (status, err) == (130, said)
     from fastrnn import Elman, tasks
 

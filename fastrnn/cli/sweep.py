@@ -179,8 +179,8 @@ def _worked(args, grid):
             )
     except KeyboardInterrupt:
         kept = f"kept next to {args.output}\nto continue, run the same command again"
-        if state[0] == state[1] and not os.path.exists(journal_of(args.output)):
-            kept = f"saved {args.output}"
+        if not os.path.exists(journal_of(args.output)):
+            kept = f"saved {args.output}" if state[0] == state[1] else "nothing to keep yet"
         print(f"fastrnn: interrupted after {state[0]:,} of {state[1]:,} models, {kept}", file=sys.stderr)
         return None
     except ForeignJournal as error:

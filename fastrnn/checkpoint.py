@@ -11,6 +11,7 @@ The digest is that of `hash_of` all arrays, then of this JSON without the digest
 changed in any part is refused. Files without a digest are read.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -177,7 +178,9 @@ def _read(path, what):
         raise CheckpointError(f"{path}: no such file; expected a {what}")
     if not os.path.isfile(path):
         kind = "a directory" if os.path.isdir(path) else "not a regular file"
-        raise CheckpointError(f"{path}: is {kind}; expected a {what}")
+        held = sorted(glob.glob("*.safetensors", root_dir=path)) if os.path.isdir(path) else []
+        hint = f", perhaps {' or '.join(held)} in it" if 0 < len(held) < 3 else ""
+        raise CheckpointError(f"{path}: is {kind}; expected a {what}{hint}")
     if os.path.getsize(path) == 0:
         raise CheckpointError(f"{path}: is empty; expected a {what}")
     try:

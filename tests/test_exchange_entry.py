@@ -58,7 +58,10 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_file(fits, here):
     for call, error, message in (
         (lambda: fastrnn.export(fits, "a.onnx"), TypeError, "model: got several models, expected one, for example f"),
         (lambda: fastrnn.export(GRU(2), "a.onnx"), TypeError, "model: got GRU, expected a Fit or a Model"),
-        (lambda: fastrnn.export(fits[0], "a.pt"), ValueError, r"path: got the ending '.pt', expected one of .h \(C99"),
+        (lambda: fastrnn.export(fits[0], "a.pkl"), ValueError,
+         r"path: got the ending '.pkl', expected one of .h \(C99"),
+        (lambda: fastrnn.export(fits[0], "a.pt"), ValueError,
+         "^path: files .pt are only read; torch is written as .safetensors$"),
         (lambda: fastrnn.export(fits[0], "a.onnx", format="caffe"), ValueError, "format: got 'caffe', expected"),
         (lambda: fastrnn.export(fits[0], "a.json"), ValueError, "path: .json is the ending of several formats, name"),
         (lambda: fastrnn.export(model(Elman(3)), "a.safetensors"), ValueError, "PyTorch has no module for Elman"),
@@ -93,7 +96,8 @@ def test_the_command(call, fits):
     os.mkfifo("fifo")
     for words, message in (
         (["adder.safetensors", "adder.onnx"], "adder.onnx: exists; give --force to replace it"),
-        (["adder.safetensors", "a.pt"], "a.pt: got the ending '.pt', expected one of .h (C99: any cell, in float)"),
+        (["adder.safetensors", "a.pkl"], "a.pkl: got the ending '.pkl', expected one of .h (C99: any cell, in float)"),
+        (["adder.safetensors", "a.pth"], "a.pth: files .pth are only read; torch is written as .safetensors"),
         (["adder.safetensors", "a"], "a: got the ending '', expected one of"),
         (["adder.safetensors", "a.h", "--format", "caffe"], "--format: got 'caffe', expected one of c, coreaudioml, "),
         (["adder.safetensors", "a.npz"], "a.npz: .npz is the ending of several formats, name one: equinox, "),

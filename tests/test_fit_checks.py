@@ -233,6 +233,9 @@ def test_what_is_no_file_is_said(tmp_path):
         with pytest.raises(CheckpointError) as error:
             Fits.load(path)
         assert str(error.value) == f"{path}: {found}; expected a file of fits that Fits.save wrote"
+    (tmp_path / "models.safetensors").touch()
+    with pytest.raises(CheckpointError, match="that Fits.save wrote, perhaps models.safetensors in it$"):
+        Fits.load(tmp_path)
 
 
 def test_a_file_that_does_not_name_its_data_is_read(fits, tmp_path):

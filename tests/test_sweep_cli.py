@@ -248,7 +248,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(call, here, ctrl
 WRONG_USE = {
     "empty list": (["--hidden", ""], "--hidden: got '', expected values separated by commas, for example 2,3,4"),
     "a long list": (["--hidden", "9" * 200_000], "--hidden: got '999"),
-    "a hole in a list": (["--hidden", "2,,3"], "--hidden: got '2,,3', expected values separated by commas"),
+    "a hole in a list": (["--hidden", "2,,3"], "--hidden: got '2,,3', expected values separated by commas, for "
+                         "example 2,3,4; a space ends the list"),
     "no integer": (["--hidden", "2,x"], "--hidden: got 'x', expected an integer"),
     "no hidden units": (["--hidden", "2,0"], "--hidden: got 0, expected an integer of at least 1"),
     "twice the same": (["--hidden", "2,3,2"], "--hidden: got 2 twice, expected each value once"),

@@ -128,7 +128,7 @@ def list_of(kind):
         values = [value.strip() for value in found]
         if not values or not all(values):
             raise argparse.ArgumentTypeError(f"got {text!r:.80}, expected values separated by commas, for example "
-                                             "2,3,4")
+                                             "2,3,4; a space ends the list")
         return tuple(kind(value) for value in values)
 
     return parse

@@ -87,6 +87,10 @@ def format_of(path, name=None, reading=False):
     if found:
         names = ", ".join(each.name for each in found)
         raise ValueError(f"path: {found[0].ending} is the ending of several formats, name one: {names}")
+    for each in known.values():
+        if file.endswith(tuple(each.also)):
+            raise ValueError(f"path: files {os.path.splitext(path)[1]} are only read; {each.name} is written as "
+                             f"{each.ending}")
     endings = ", ".join(f"{each.ending} ({each.summary})" for each in known.values())
     ending = os.path.splitext(path)[1].lower()
     raise ValueError(f"path: got the ending {ending!r:.80}, expected one of {endings}; or name the format")

@@ -33,6 +33,8 @@ from fastrnn.tasks.base import Task, tasks
 # Raised by one whenever an older fastrnn would misread a newer file.
 FILE_FORMAT = 1
 METADATA_KEY = "fastrnn"
+# Of files of proofs, which are no checkpoints.
+CERTIFICATE_KEY = "certificate"
 # Among the metadata, whose other names are the user's: the formula of a cell that is not one of fastrnn's.
 FORMULA = "formula of the cell"
 HEADER_PARTS = ("format", "versions", "cell", "task", "metadata", "digest")
@@ -185,7 +187,8 @@ def _read(path, what):
         raise CheckpointError(f"{path}: is empty; expected a {what}")
     try:
         with safe_open(path, "np") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY)
+            metadata = file.metadata() or {}
+            text = metadata.get(METADATA_KEY)
             weights = {name: file.get_tensor(name) for name in sorted(file.keys())} if text is not None else {}
     # Besides its own error, safetensors raises what a dtype unknown to NumPy leads to: TypeError,
     # AttributeError, ImportError. All mean that this is no file of ours.
@@ -195,7 +198,8 @@ def _read(path, what):
             f"expected a {what}"
         ) from error
     if text is None:
-        raise CheckpointError(f"{path}: a safetensors file, but not one of fastrnn's; expected a {what}")
+        found = "is a certificate" if CERTIFICATE_KEY in metadata else "a safetensors file, but not one of fastrnn's"
+        raise CheckpointError(f"{path}: {found}; expected a {what}")
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:

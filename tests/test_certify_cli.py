@@ -62,6 +62,15 @@ def test_what_stops_a_proof_is_printed(call):
     assert status == 1 and not err and out.startswith("neither proved nor refuted: windows of 4: ")
 
 
+def test_a_network_and_its_certificate_that_are_exchanged_are_told_apart(call):
+    call("certify", "proved.safetensors")
+    status, out, err = call("check", "proved.safetensors")
+    assert (status, out) == (2, "") and err.endswith("; perhaps you mean proved-certificate.safetensors\n")
+    status, out, err = call("verify", "proved-certificate.safetensors")
+    expected = "proved-certificate.safetensors: is a certificate; expected a checkpoint that Model.save wrote\n"
+    assert (status, out, err) == (2, "", f"fastrnn: {expected}")
+
+
 def test_a_refused_certificate_is_status_1(call):
     call("certify", "proved.safetensors")
     status, out, err = call("check", "proved-certificate.safetensors", "unproved.safetensors")

@@ -3,7 +3,7 @@
 import time
 
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.output import model_beside
+from fastrnn.cli.output import beside, model_beside
 from fastrnn.cli.text import seconds
 from fastrnn.program import install
 
@@ -32,8 +32,11 @@ def run(args):
 
     model = args.model or model_beside(args.certificate)
     if model is None:
+        known = beside(args.certificate)
+        hint = f"; perhaps you mean {printable(known)}" if os.path.exists(known) else ""
         raise UserError(
             f"MODEL: missing, and {printable(args.certificate)} is not named after one as MODEL-certificate.safetensors"
+            f"{hint}"
         )
     for path in (args.certificate, model):
         if not os.path.exists(path):

@@ -22,12 +22,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from fastrnn.checkpoint import description, hash_of, plain_fields
+from fastrnn.checkpoint import CERTIFICATE_KEY, description, hash_of, plain_fields
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 
 CERTIFICATE_FORMAT = 4
-CERTIFICATE_KEY = "certificate"
 
 
 def description_of(task):

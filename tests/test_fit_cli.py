@@ -297,7 +297,7 @@ FAULTS = {
         (*COLUMNS, "--inputs", "choice"),
         "--inputs: 'choice' is the target, which the network would see: give --lag 1 to feed it one step later",
     ),
-    "one sequence": ("choices.csv", COLUMNS[:-2], "give smaller shares, or name more columns in --group"),
+    "one sequence": ("choices.csv", COLUMNS[:-2], "give smaller shares, or cut sequences by --segment, or name"),
     "too few groups": (
         "choices.csv",
         (*COLUMNS, "--cv", "9x2", "--by", "subject"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fastrnn import Fits
 from tests.test_fit_cli import COLUMNS, QUICK, here, rows_of  # noqa: F401
 
 
@@ -89,3 +90,15 @@ def test_results_fit_a_terminal_of_80_columns(call, here):  # noqa: F811
     out = call("evaluate", "runs/choices-of-twelve-sessions", "choices-of-twelve-sessions.csv")[1]
     assert "note: fitted to these sequences; report.md has the loss to expect on others\n" in out
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_whose_network_is_taken_is_said(call, here):  # noqa: F811
+    argv = ("--inputs", "choice,a", "--target", "choice", "--kind", "classes", "--lag", "1")
+    argv += ("--group", "subject,session")
+    assert call("fit", "choices.csv", *argv, *QUICK, "--seeds", 2, "--each", "subject", "--output", "out")[0] == 0
+    fits = Fits.load("out/models.safetensors")
+    best = fits.best_index
+    said = f"model {best}, subject s{best % 4}, 2 units, seed {fits.seeds[best]}"
+    for command, *options in (("export", "one.safetensors"), ("simulate", "--reward", "1,0", "--output", "made.csv")):
+        status, out, err = call(command, "out", *options)
+        assert (status, err) == (0, "") and said in out

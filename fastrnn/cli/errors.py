@@ -7,7 +7,8 @@ import re
 SPELLED = (
     (r"one_hot=\['(.*?)'\]", r"--one-hot \1"),
     (r"give lag=\{.*?\}, or lag=1 for all inputs,", "give --lag 1"),
-    (r"or cut sequences by data\.segments\(length\)", "or name more columns in --group, or cut sequences by --segment"),
+    (r"or cut sequences by data\.segments\(length\)",
+     "or cut sequences by --segment, or name more columns of a table in --group"),
     (r"or by=None to divide sequences instead of groups", "or no --by"),
     (r"\bclasses=\[([-\d, ]+)\]", lambda found: f"--classes={found[1].replace(' ', '')}"),
     (r"(?<!-)\bclasses=(\d+)", r"--classes \1"),

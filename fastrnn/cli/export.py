@@ -1,6 +1,9 @@
 """`fastrnn export`: writes a network to a file that another library or language reads."""
 
+import os
+
 from fastrnn.cli.errors import user_errors
+from fastrnn.cli.fit_folder import open_folder
 from fastrnn.cli.networks import load_network
 from fastrnn.cli.output import check_writable
 
@@ -48,4 +51,6 @@ def run(args):
         content = form.encode(network, identifier_of(args.output))
     write_atomically(args.output, content)
     print(f"saved {args.output}: {network.cell!r}, {len(content):,} bytes")
+    if os.path.isdir(args.network) and (said := open_folder(args.network).said(args.model or "best")):
+        print(said)
     return 0

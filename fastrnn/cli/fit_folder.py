@@ -47,6 +47,11 @@ class Folder(NamedTuple):
         model = chosen_model(self.fits, text)
         return self.fits, model, str(model)
 
+    def said(self, text):
+        """Return which model a text chose, where it is one of several groups' own networks, else ""."""
+        fits, model, name = self.chosen(text)
+        return f"model {name}, {described_model(fits, model)}" if fits.groups else ""
+
 
 def check_folder(folder, force):
     """Create the folder. Raises UserError where it has models already, or cannot be written to."""

@@ -92,7 +92,8 @@ def run(args):
             made.append(([names[model] for model in own], *results))
     sessions = f"{counted(args.sessions, 'session')} of {counted(args.steps, 'step')}"
     content = _table(made, columns, args.reward is not None)
-    write_text(content, args.output, f"{counted(len(models), 'model')}, {sessions}")
+    said = folder.said(args.model) if args.model != "all" else ""
+    write_text(content, args.output, f"{said or counted(len(models), 'model')}, {sessions}")
     return 0
 
 

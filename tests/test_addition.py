@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from params import quick
 from task_runs import BLOCK, answers, drawn, operands_of
 
 from fastrnn.bits.label import label_words
@@ -45,7 +46,7 @@ def test_a_sum_may_be_cut_anywhere(case, data):
     assert from_words(np.concatenate(parts, axis=1)[:, :, 0], len(rows)) == [sum(row) % 2**task.bits for row in rows]
 
 
-@pytest.mark.parametrize("operands", range(2, 33))
+@pytest.mark.parametrize("operands", quick(range(2, 33), lambda operands: operands % 5 == 2))
 def test_all_ones_carry_through_every_step(operands):
     for bits in (6, 64, 300):
         task, ones = Addition(bits, operands), 2**bits - 1

@@ -244,7 +244,7 @@ def test_a_worker_with_other_code_is_refused():
             future.set_result(Done([], 1.0, "another version", arithmetic()))
             return future
 
-    with pytest.raises(UnitFailed, match="a worker has another version of fastrnn or numba"):
+    with pytest.raises(UnitFailed, match="a worker has another version of fastrnn or llvmlite"):
         sweep(GRID, executor=Old(0, None))
 
 

@@ -103,7 +103,8 @@ class Driver:
             return
         if done.version != code_version():
             raise UnitFailed(
-                f"{unit}: a worker has another version of fastrnn or numba than this process; install the same on all"
+                f"{unit}: a worker has another version of fastrnn or llvmlite than this process; "
+                "install the same on all"
             )
         if done.arithmetic != arithmetic():
             raise UnitFailed(

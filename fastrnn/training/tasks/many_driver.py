@@ -200,7 +200,8 @@ class ManyTraining(TrainingLoop):
         finally:
             with self.lock:
                 self.deposits.end(group)
-        self._collect(group, self.seconds())
+        now = self.seconds()
+        self.collect(group, 0, now, now)
         left = self._lanes(group)
         for lane in group.occupied():
             self.end(group, lane, "interrupted", False)
@@ -246,14 +247,11 @@ class ManyTraining(TrainingLoop):
         return True
 
     def collect(self, group, made, began, ended):
-        """Store the results of the models that ended in a call."""
-        self._collect(group, ended)
-
-    def _collect(self, group, seconds):
+        """Store the results of the models that ended in compiled code."""
         table, history = group.ends()
         if len(table):
             with self.lock:
-                self.results.end_all(table, history, seconds)
+                self.results.end_all(table, history, ended)
 
     def repeat(self, group, lane):
         """Let the model in a lane wait to be trained again."""
